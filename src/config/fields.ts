@@ -1,0 +1,66 @@
+import * as z from 'zod'
+import { type DurationUnit, formatDuration, parseDuration } from '../base/duration.js'
+import { parseHostPort, parsePrefix } from '../base/ip.js'
+
+/** The kinds of value that the configuration is made of, each with a message that says what would be right. */
+
+/** A name that turns up in logs, status and metrics. */
+export const name = z
+  .string({ error: () => 'must be a name, like VI_1' })
+  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, { error: () => 'must be 1 to 64 of A-Z a-z 0-9 _ . : -' })
+
+export const integer = (least: number, most: number, hint = '') => {
+  const error = (): string => `must be a whole number from ${least} to ${most}${hint === '' ? '' : `: ${hint}`}`
+  return z.int({ error }).min(least, { error }).max(most, { error })
+}
+
+export const flag = z.boolean({ error: () => 'must be true or false' })
+
+/** Milliseconds. A bare number means what it means in the incumbent: seconds for vrrp, milliseconds for proxy. */
+export const duration = (bareUnit: DurationUnit, leastMs: number, mostMs: number) =>
+  z
+    .union([z.string(), z.number()], { error: () => 'must be a duration like 5s, 500ms or 1m' })
+    .transform((value, context) => {
+      const ms = parseDuration(value, bareUnit)
+      if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms
+      const range = `${formatDuration(leastMs)} to ${formatDuration(mostMs)}`
+      const bare = `a bare number means ${bareUnit === 's' ? 'seconds' : 'milliseconds'} here`
+      context.addIssue({ code: 'custom', message: `must be a duration from ${range}, like 5s or 500ms (${bare})` })
+      return z.NEVER
+    })
+
+export const hostPort = z
+  .string({ error: () => 'must be ADDRESS:PORT, like 10.0.0.1:6443' })
+  .transform((value, context) => {
+    const parsed = parseHostPort(value)
+    if (parsed !== undefined) return parsed
+    context.addIssue({
+      code: 'custom',
+      message: 'must be ADDRESS:PORT, like 10.0.0.1:6443 or [fd00::1]:6443 (names are not resolved)'
+    })
+    return z.NEVER
+  })
+
+export const prefix = z
+  .string({ error: () => 'must be an address, like 10.0.0.99 or 10.0.0.99/24' })
+  .transform((value, context) => {
+    const parsed = parsePrefix(value)
+    if (parsed !== undefined) return parsed
+    context.addIssue({ code: 'custom', message: 'must be an address, like 10.0.0.99 or 10.0.0.99/24' })
+    return z.NEVER
+  })
+
+/** 0 to 50 %, as a number. */
+export const percent = z
+  .union([z.string(), z.number()], { error: () => 'must be 0% to 50%' })
+  .transform((value, context) => {
+    const match = /^(\d{1,2}(?:\.\d+)?)\s?%?$/.exec(String(value).trim())
+    const number = Number(match?.[1])
+    if (match !== null && number <= 50) return number
+    context.addIssue({ code: 'custom', message: 'must be 0% to 50%, like 3%' })
+    return z.NEVER
+  })
+
+/** One of a few words. */
+export const word = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z.enum(words, { error: () => `must be ${words.length === 1 ? words[0] : `one of ${words.join(', ')}`}` })

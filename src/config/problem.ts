@@ -1,0 +1,26 @@
+/** A place in the configuration: keys and indexes from the top, as zod and the YAML parser write it. */
+export type Path = readonly (string | number)[]
+
+/** Something about the configuration that is not as it should be. */
+export interface Problem {
+  readonly path: Path
+  /** What is wrong, and what would be right. */
+  readonly message: string
+  /** error: vipd does not start with it. warning: it starts, and does what the message says. */
+  readonly severity: 'error' | 'warning'
+  /** The place is the key itself, not its value. */
+  readonly atKey?: boolean
+}
+
+/** A problem with its place in the file. Lines and columns count from 1. */
+export interface PlacedProblem extends Problem {
+  readonly line: number
+  readonly column: number
+}
+
+/** `file:line:col: what, and what would be right` */
+export const formatProblem = (file: string, problem: PlacedProblem): string =>
+  `${file}:${problem.line}:${problem.column}: ${problem.severity === 'warning' ? 'warning: ' : ''}${problem.message}`
+
+export const errorAt = (path: Path, message: string): Problem => ({ path, message, severity: 'error' })
+export const warningAt = (path: Path, message: string): Problem => ({ path, message, severity: 'warning' })
