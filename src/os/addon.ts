@@ -38,6 +38,8 @@ export interface VrrpSocketOptions {
   readonly interfaceIndex: number
   /** Multicast group to join: 224.0.0.18 or ff02::12. */
   readonly group: string
+  /** Address that multicasts are sent from: one of the interface's own, never a VIP. */
+  readonly source: string
 }
 
 export interface NativePacket {

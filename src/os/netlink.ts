@@ -1,0 +1,197 @@
+import { createNetlink, FlagsGet, FlagsNew, type NetlinkSocket, Protocol, parseError } from 'netlink'
+import { MessageType } from 'netlink/dist/rt/structs.js'
+import { VipdError } from '../base/errors.js'
+import { formatPrefix, type Prefix } from '../base/ip.js'
+import type { Addon, NativeCloseable } from './addon.js'
+import {
+  decodeEvent,
+  decodeEvents,
+  encodeDelAddress,
+  encodeNewAddress,
+  type KernelAddress,
+  type KernelEvent,
+  type Link
+} from './rtnetlink.js'
+
+/** struct nlmsgerr type. */
+const NLMSG_ERROR = 2
+const REQUEST_TIMEOUT_MS = 1000
+const ERRNO = { EEXIST: 17, ENODEV: 19, EADDRNOTAVAIL: 99, EPERM: 1 } as const
+
+const ERRNO_NAMES = new Map<number, string>([
+  [1, 'EPERM: CAP_NET_ADMIN is missing'],
+  [12, 'ENOMEM: the kernel is out of memory'],
+  [19, 'ENODEV: the interface is gone'],
+  [22, 'EINVAL: the kernel refuses it'],
+  [95, 'EOPNOTSUPP: the kernel does not support it']
+])
+
+/**
+ * The kernel's links and addresses: a mirror that follows its events, and the requests that change it.
+ * Requests go one at a time over one socket that is never subscribed (npm netlink takes events for replies, and a
+ * subscribed one aborts the process when its buffer overruns); events come over a socket of the addon. An overrun
+ * is answered by reading everything anew.
+ */
+export class Netlink {
+  readonly #addon: Pick<Addon, 'NetlinkEvents'>
+  readonly #onChange: () => void
+  readonly #onError: (error: unknown) => void
+  #requests: NetlinkSocket | undefined
+  #events: NativeCloseable | undefined
+  #queue: Promise<unknown> = Promise.resolve()
+  #links = new Map<number, Link>()
+  #addresses = new Map<string, KernelAddress>()
+  #overruns = 0
+  #isResyncing = false
+
+  /**
+   * @param onChange something in the mirror is different now
+   * @param onError an overrun could not be answered: the mirror may be stale
+   */
+  constructor(addon: Pick<Addon, 'NetlinkEvents'>, onChange: () => void, onError: (error: unknown) => void) {
+    this.#addon = addon
+    this.#onChange = onChange
+    this.#onError = onError
+  }
+
+  /** Subscribes, then reads everything: no change falls between the two. */
+  async start(): Promise<void> {
+    this.#requests = createNetlink(Protocol.ROUTE)
+    this.#events = new this.#addon.NetlinkEvents(
+      (messages) => this.#onEvents(messages),
+      () => this.#onOverrun()
+    )
+    await this.#resync()
+  }
+
+  /** Closes both sockets; a request under way fails by its deadline. */
+  stop(): void {
+    this.#events?.close()
+    this.#requests?.close()
+    this.#events = undefined
+    this.#requests = undefined
+  }
+
+  /** Times the kernel's event buffer overran and everything was read anew. */
+  get overruns(): number {
+    return this.#overruns
+  }
+
+  link(name: string): Link | undefined {
+    for (const link of this.#links.values()) if (link.name === name) return link
+    return undefined
+  }
+
+  addresses(): Iterable<KernelAddress> {
+    return this.#addresses.values()
+  }
+
+  hasAddress(index: number, prefix: Prefix): boolean {
+    return this.#addresses.has(keyOf(index, prefix))
+  }
+
+  /**
+   * Holds an address for `leaseS` more seconds, adding it where it is missing.
+   * @returns 'added' when it was missing, 'renewed' when it was there
+   */
+  async holdAddress(index: number, prefix: Prefix, leaseS: number): Promise<'added' | 'renewed'> {
+    const payload = encodeNewAddress(index, prefix, leaseS)
+    const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.EXCL)
+    if (errno === 0) {
+      this.#remember({ index, prefix, protocol: 0, isLeased: true })
+      return 'added'
+    }
+    const renewed =
+      errno === ERRNO.EEXIST
+        ? await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.REPLACE)
+        : errno
+    if (renewed !== 0) throw failed('add', prefix, renewed)
+    return 'renewed'
+  }
+
+  /** Removes an address. That it, or its interface, is not there any more is as good. */
+  async removeAddress(index: number, prefix: Prefix): Promise<void> {
+    const errno = await this.#change(MessageType.DELADDR, encodeDelAddress(index, prefix), 0)
+    if (errno !== 0 && errno !== ERRNO.EADDRNOTAVAIL && errno !== ERRNO.ENODEV) throw failed('remove', prefix, errno)
+    this.#addresses.delete(keyOf(index, prefix))
+  }
+
+  #change(type: number, payload: Uint8Array[], flags: number): Promise<number> {
+    return this.#enqueue(async (socket) => {
+      const [messages] = await socket.request(type, payload, { checkError: false, flags, timeout: REQUEST_TIMEOUT_MS })
+      const reply = messages[0]
+      if (reply === undefined || reply.type !== NLMSG_ERROR) return 0
+      return -parseError(Buffer.concat([reply.data].flat()), reply.flags).errno
+    })
+  }
+
+  /** One request at a time: two on one socket take each other's replies. */
+  #enqueue<Result>(run: (socket: NetlinkSocket) => Promise<Result>): Promise<Result> {
+    const turn = this.#queue.then(() => {
+      if (this.#requests === undefined) throw new VipdError('NETLINK_FAILED', 'the netlink socket is closed')
+      return run(this.#requests)
+    })
+    this.#queue = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #resync(): Promise<void> {
+    const links = new Map<number, Link>()
+    const addresses = new Map<string, KernelAddress>()
+    for (const type of [MessageType.GETLINK, MessageType.GETADDR]) {
+      const header = Buffer.alloc(type === MessageType.GETLINK ? 16 : 8)
+      const messages = await this.#enqueue(async (socket) => {
+        const options = { flags: FlagsGet.DUMP, timeout: REQUEST_TIMEOUT_MS }
+        return (await socket.request(type, header, options))[0]
+      })
+      for (const message of messages) {
+        for (const event of decodeEvent(message.type, Buffer.concat([message.data].flat())))
+          store(links, addresses, event)
+      }
+    }
+    this.#links = links
+    this.#addresses = addresses
+    this.#onChange()
+  }
+
+  #onEvents(messages: Buffer): void {
+    for (const event of decodeEvents(messages)) store(this.#links, this.#addresses, event)
+    this.#onChange()
+  }
+
+  #onOverrun(): void {
+    this.#overruns++
+    if (this.#isResyncing) return
+    this.#isResyncing = true
+    this.#resync()
+      .catch(this.#onError)
+      .finally(() => {
+        this.#isResyncing = false
+      })
+  }
+
+  #remember(address: KernelAddress): void {
+    this.#addresses.set(keyOf(address.index, address.prefix), address)
+  }
+}
+
+const keyOf = (index: number, prefix: Prefix): string => `${index} ${formatPrefix(prefix)}`
+
+function store(links: Map<number, Link>, addresses: Map<string, KernelAddress>, event: KernelEvent): void {
+  if (event.type === 'link') {
+    if (event.isGone) links.delete(event.link.index)
+    else links.set(event.link.index, event.link)
+    return
+  }
+  const key = keyOf(event.address.index, event.address.prefix)
+  if (event.isGone) addresses.delete(key)
+  else addresses.set(key, event.address)
+}
+
+function failed(what: 'add' | 'remove', prefix: Prefix, errno: number): VipdError {
+  const reason = ERRNO_NAMES.get(errno) ?? `errno ${errno}`
+  return new VipdError('ADDRESS_FAILED', `cannot ${what} ${formatPrefix(prefix)}: ${reason}`, {
+    errno,
+    address: prefix.address
+  })
+}

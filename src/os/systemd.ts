@@ -1,0 +1,43 @@
+import type { Addon } from './addon.js'
+
+/** Talks to the service manager where there is one (sd_notify, `Type=notify`); elsewhere does nothing. Never throws. */
+export class Systemd {
+  readonly #addon: Pick<Addon, 'unixDgramSend'>
+  readonly #socket: string | undefined
+  /** How often the watchdog wants to hear from us at the most, in milliseconds; undefined when it is off. */
+  readonly watchdogMs: number | undefined
+
+  constructor(addon: Pick<Addon, 'unixDgramSend'>, environment: NodeJS.ProcessEnv) {
+    this.#addon = addon
+    this.#socket = environment['NOTIFY_SOCKET']
+    const usec = Number(environment['WATCHDOG_USEC'] ?? 0)
+    const pid = environment['WATCHDOG_PID']
+    const isOurs = pid === undefined || Number(pid) === process.pid
+    this.watchdogMs = isOurs && usec > 0 ? usec / 1000 : undefined
+  }
+
+  ready(status: string): void {
+    this.#send(`READY=1\nSTATUS=${status}`)
+  }
+
+  status(status: string): void {
+    this.#send(`STATUS=${status}`)
+  }
+
+  stopping(): void {
+    this.#send('STOPPING=1\nSTATUS=handing over and draining')
+  }
+
+  watchdog(): void {
+    this.#send('WATCHDOG=1')
+  }
+
+  #send(message: string): void {
+    if (this.#socket === undefined || this.#socket === '') return
+    try {
+      this.#addon.unixDgramSend(this.#socket, Buffer.from(message))
+    } catch {
+      // The manager is gone or its queue is full: the next message tells the same state.
+    }
+  }
+}

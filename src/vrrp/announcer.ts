@@ -1,0 +1,114 @@
+import type { Clock, Timer } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
+import { type Log, Throttle } from '../base/log.js'
+import { gratuitousArp } from './neighbor.js'
+
+export interface AnnouncerSettings {
+  /** Frames for each address, at once and again after the delay. */
+  readonly repeat: number
+  /** 0: no second burst. */
+  readonly delayMs: number
+  /** 0: never again. */
+  readonly refreshMs: number
+  readonly refreshRepeat: number
+}
+
+export interface AnnouncerPorts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
+}
+
+/** Where the addresses are. */
+export interface Whereabouts {
+  readonly interfaceIndex: number
+  readonly mac: Uint8Array
+  readonly addresses: readonly string[]
+}
+
+/** A stranger's adverts may call for a burst each; one a second is all they get. */
+const LEAST_BETWEEN_BURSTS_MS = 1000
+
+/** Gratuitous ARP while the addresses are held: a burst, a second one, a refresh (keepalived's garp_master_*). */
+export class Announcer {
+  readonly #settings: AnnouncerSettings
+  readonly #ports: AnnouncerPorts
+  readonly #throttle: Throttle
+  #where: Whereabouts | null = null
+  #second: Timer | undefined
+  #refresh: Timer | undefined
+  #lastBurst = Number.NEGATIVE_INFINITY
+  #sent = 0
+
+  constructor(settings: AnnouncerSettings, ports: AnnouncerPorts) {
+    this.#settings = settings
+    this.#ports = ports
+    this.#throttle = new Throttle(ports.clock)
+  }
+
+  /** Frames that the kernel took. */
+  get sent(): number {
+    return this.#sent
+  }
+
+  /** The addresses are held now: tells the link at once, again after the delay, and from then on at every refresh. */
+  start(where: Whereabouts): void {
+    this.stop()
+    this.#where = where
+    this.#lastBurst = this.#ports.clock.now()
+    this.#burst(this.#settings.repeat)
+    this.#armSecond()
+    this.#armRefresh()
+  }
+
+  /** Somebody else speaks for the addresses: tells the link again, at most once a second. */
+  again(): void {
+    const now = this.#ports.clock.now()
+    if (this.#where === null || now - this.#lastBurst < LEAST_BETWEEN_BURSTS_MS) return
+    this.#lastBurst = now
+    this.#burst(this.#settings.repeat)
+    this.#armSecond()
+  }
+
+  stop(): void {
+    this.#where = null
+    this.#second?.cancel()
+    this.#refresh?.cancel()
+    this.#second = undefined
+    this.#refresh = undefined
+  }
+
+  #armSecond(): void {
+    if (this.#settings.delayMs === 0) return
+    this.#second?.cancel()
+    this.#second = this.#ports.clock.after(this.#settings.delayMs, () => this.#burst(this.#settings.repeat))
+  }
+
+  #armRefresh(): void {
+    if (this.#settings.refreshMs === 0) return
+    this.#refresh = this.#ports.clock.after(this.#settings.refreshMs, () => {
+      this.#burst(this.#settings.refreshRepeat)
+      this.#armRefresh()
+    })
+  }
+
+  #burst(repeat: number): void {
+    const where = this.#where
+    if (where === null || where.mac.length !== 6) return
+    for (const address of where.addresses) {
+      const frame = gratuitousArp(where.mac, address)
+      for (let i = 0; i < repeat; i++) this.#send(where.interfaceIndex, frame)
+    }
+  }
+
+  #send(interfaceIndex: number, frame: Uint8Array): void {
+    try {
+      this.#ports.sendFrame(interfaceIndex, frame)
+      this.#sent++
+    } catch (error) {
+      const suppressed = this.#throttle.pass('send')
+      if (suppressed !== undefined)
+        this.#ports.log.warn({ error: messageOf(error), suppressed }, 'gratuitous ARP not sent')
+    }
+  }
+}

@@ -1,0 +1,295 @@
+import type { Clock, Timer } from '../base/clock.js'
+import { type Log, Throttle } from '../base/log.js'
+import type { VrrpConfig } from '../config/schema.js'
+import type { Netlink } from '../os/netlink.js'
+import { Addresses } from './addresses.js'
+import { type Advert, passwordBytes } from './advert.js'
+import { Announcer } from './announcer.js'
+import { newCounters, type VrrpCounters } from './counters.js'
+import { type Action, type Event, initialState, type Role, type State, step, type TimerName } from './machine.js'
+import { earliestTakeoverMs, leaseSeconds } from './timing.js'
+import { type Fitness, faultsOf } from './tracking.js'
+import type { Listener, Wire } from './wire.js'
+
+export interface InstancePorts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly wire: Pick<Wire, 'add' | 'send' | 'flush' | 'kind'>
+  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress'>
+  readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
+  /** Wall time, for people alone. */
+  readonly today: () => Date
+}
+
+/** What `vipd status` tells of an instance. */
+export interface InstanceStatus {
+  readonly name: string
+  readonly interface: string
+  readonly virtual_router_id: number
+  readonly version: 2 | 3
+  readonly state: Role
+  readonly since: string
+  readonly reason: string
+  readonly fault: readonly string[]
+  readonly priority: number
+  readonly effective_priority: number
+  readonly advert_int_ms: number
+  readonly preempt: boolean
+  readonly master: { readonly address: string; readonly priority: number } | null
+  readonly virtual_ipaddress: readonly { readonly address: string; readonly held: boolean }[]
+  /** Seconds after which the kernel drops the addresses of a daemon that hangs or is dead. */
+  readonly lease_s: number
+  /** How the wire is carried: npm raw-socket or the addon; null while it is closed. */
+  readonly socket: 'raw-socket' | 'addon' | null
+  readonly counters: VrrpCounters
+}
+
+/** Two renewals come no closer than this, however fast the adverts. */
+const LEAST_BETWEEN_RENEWALS_MS = 400
+const RETRY_REFUSED_ADDRESS_MS = 5000
+
+/** The driver of one election: owns its timers, performs what the machine decides, and proves to be alive before it renews the lease. */
+export class Instance implements Listener {
+  readonly local: Listener['local']
+  readonly #config: VrrpConfig
+  readonly #ports: InstancePorts
+  readonly #log: Log
+  readonly #addresses: Addresses
+  readonly #announcer: Announcer
+  readonly #throttle: Throttle
+  readonly #counters = newCounters()
+  readonly #timers = new Map<TimerName | 'renew' | 'retry', Timer>()
+  #state: State
+  #fitness: Fitness
+  #addressFault: string | undefined
+  #lastAdvertAt = Number.NEGATIVE_INFINITY
+  #lastRenewalAt = Number.NEGATIVE_INFINITY
+  #since: Date
+  #reason = 'start'
+
+  constructor(config: VrrpConfig, ports: InstancePorts) {
+    this.#config = config
+    this.#ports = ports
+    this.#log = ports.log.child({ instance: config.name, vrid: config.virtualRouterId, interface: config.interface })
+    this.#throttle = new Throttle(ports.clock)
+    this.#state = initialState(config)
+    this.#since = ports.today()
+    const password = config.authentication === null ? null : passwordBytes(config.authentication.pass)
+    this.local = { version: config.version, vrid: config.virtualRouterId, advertIntMs: config.advertIntMs, password }
+    this.#fitness = {
+      interface: config.interface,
+      link: undefined,
+      source: undefined,
+      wireFault: undefined,
+      addressFault: undefined,
+      outside: []
+    }
+    this.#announcer = new Announcer(config.garp, { clock: ports.clock, log: this.#log, sendFrame: ports.sendFrame })
+    this.#addresses = new Addresses(config.virtualIpaddress, leaseSeconds(config.advertIntMs), {
+      kernel: ports.kernel,
+      log: this.#log,
+      now: ports.clock.now,
+      onHeld: () => this.#onHeld(),
+      onRefused: (reason) => this.#onRefused(reason)
+    })
+    ports.wire.add(this)
+  }
+
+  get name(): string {
+    return this.#config.name
+  }
+
+  get interface(): string {
+    return this.#config.interface
+  }
+
+  get role(): Role {
+    return this.#state.role
+  }
+
+  /** What the instance's fitness hangs on, as it is now. The first call starts the election. */
+  update(fitness: Omit<Fitness, 'interface' | 'addressFault'>): void {
+    this.#fitness = { ...fitness, interface: this.#config.interface, addressFault: this.#addressFault }
+    this.#stepBackIfStalled()
+    this.#addresses.place(fitness.link?.index ?? null)
+    this.#dispatch({ type: 'faults', faults: faultsOf(this.#fitness) })
+    this.#addresses.kernelChanged()
+  }
+
+  onAdvert(advert: Advert, source: string): void {
+    this.#counters.advert_rcvd++
+    if (advert.priority === 0) this.#counters.priority_zero_rcvd++
+    const { priority, advertIntMs } = advert
+    this.#dispatch({ type: 'advert', source, own: this.#own(), priority, advertIntMs })
+  }
+
+  onRejected(why: keyof VrrpCounters['rejected']): void {
+    this.#counters.rejected[why]++
+  }
+
+  /** Leaves the election (a master says so by priority 0 at once). Resolves when the advert has left and the addresses are gone. */
+  async stop(): Promise<void> {
+    this.#dispatch({ type: 'shutdown' })
+    for (const timer of this.#timers.values()) timer.cancel()
+    this.#timers.clear()
+    await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
+  }
+
+  snapshot(): InstanceStatus {
+    const { role, faults, master } = this.#state
+    return {
+      name: this.#config.name,
+      interface: this.#config.interface,
+      virtual_router_id: this.#config.virtualRouterId,
+      version: this.#config.version,
+      state: role,
+      since: this.#since.toISOString(),
+      reason: this.#reason,
+      fault: faults,
+      priority: this.#config.priority,
+      effective_priority: role === 'FAULT' ? 0 : this.#config.priority,
+      advert_int_ms: this.#config.advertIntMs,
+      preempt: this.#config.preempt,
+      master,
+      virtual_ipaddress: this.#addresses.snapshot(),
+      lease_s: this.#addresses.leaseS,
+      socket: this.#ports.wire.kind,
+      counters: { ...this.#counters, garp_sent: this.#announcer.sent, address_readded: this.#addresses.readded }
+    }
+  }
+
+  #own(): string {
+    return this.#fitness.source ?? '0.0.0.0'
+  }
+
+  #dispatch(event: Event): void {
+    this.#stepBackIfStalled()
+    this.#apply(event)
+  }
+
+  /**
+   * A master that was away for so long that a peer may have taken over (SIGSTOP, a frozen VM) steps back before it
+   * sends anything or touches the addresses: what it believes is older than what the others know.
+   */
+  #stepBackIfStalled(): void {
+    if (this.#state.role !== 'MASTER') return
+    const silenceMs = this.#ports.clock.now() - this.#lastAdvertAt
+    if (silenceMs < earliestTakeoverMs(this.#config.advertIntMs)) return
+    this.#counters.stalled++
+    this.#log.warn({ silence_ms: Math.round(silenceMs) }, 'no advert sent for longer than a peer waits: stepping back')
+    this.#apply({ type: 'stalled' })
+  }
+
+  #apply(event: Event): void {
+    const { state, actions } = step(this.#config, this.#state, event)
+    this.#state = state
+    for (const action of actions) this.#perform(action)
+  }
+
+  #perform(action: Action): void {
+    switch (action.do) {
+      case 'advertise':
+        return this.#advertise(action.priority)
+      case 'arm':
+        return this.#arm(action.timer, action.afterMs)
+      case 'cancel':
+        return this.#cancel(action.timer)
+      case 'hold':
+        return this.#addresses.want(true)
+      case 'release':
+        this.#cancel('renew')
+        this.#announcer.stop()
+        return this.#addresses.want(false)
+      case 'announce':
+        return this.#announcer.again()
+      case 'report':
+        return this.#report(action.from, action.to, action.reason)
+      case 'warn':
+        if (this.#throttle.pass(action.about) !== undefined) {
+          this.#log.warn({ source: action.source }, 'adverts come from our own address: another node has it too')
+        }
+    }
+  }
+
+  #advertise(priority: number): void {
+    const { version, virtualRouterId: vrid, advertIntMs, virtualIpaddress } = this.#config
+    const addresses = virtualIpaddress.map((prefix) => prefix.address)
+    const common = { vrid, priority, advertIntMs, addresses }
+    const { password } = this.local
+    const auth = { type: password === null ? 0 : 1, data: password ?? new Uint8Array(8) }
+    const isSent = this.#ports.wire.send(
+      version === 2
+        ? { version, ...common, auth, checksum: 'message' }
+        : { version, ...common, checksum: 'pseudo-header' }
+    )
+    if (isSent) this.#counters.advert_sent++
+    if (priority === 0) {
+      if (isSent) this.#counters.priority_zero_sent++
+      return
+    }
+    this.#lastAdvertAt = this.#ports.clock.now()
+    this.#renew()
+    // The lease runs from the advert: it ends before a peer that heard the same advert last takes over.
+    if (advertIntMs >= 2 * LEAST_BETWEEN_RENEWALS_MS) this.#after('renew', advertIntMs / 2, () => this.#onRenewal())
+  }
+
+  #onRenewal(): void {
+    this.#stepBackIfStalled()
+    if (this.#state.role === 'MASTER') this.#renew()
+  }
+
+  #renew(): void {
+    const now = this.#ports.clock.now()
+    if (now - this.#lastRenewalAt < LEAST_BETWEEN_RENEWALS_MS) return
+    this.#lastRenewalAt = now
+    this.#addresses.renew()
+  }
+
+  #arm(timer: TimerName, afterMs: number): void {
+    this.#after(timer, afterMs, () => {
+      if (timer === 'advert') return this.#dispatch({ type: 'timeout', timer, own: this.#own() })
+      // Adverts may lie unread in the socket: Node runs expired timers before it reads.
+      this.#timers.set(
+        timer,
+        this.#ports.clock.afterInput(() => this.#dispatch({ type: 'timeout', timer, own: this.#own() }))
+      )
+    })
+  }
+
+  #after(name: TimerName | 'renew' | 'retry', afterMs: number, run: () => void): void {
+    this.#cancel(name)
+    this.#timers.set(name, this.#ports.clock.after(afterMs, run))
+  }
+
+  #cancel(name: TimerName | 'renew' | 'retry'): void {
+    this.#timers.get(name)?.cancel()
+    this.#timers.delete(name)
+  }
+
+  #report(from: Role, to: Role, reason: string): void {
+    if (to === 'MASTER') this.#counters.become_master++
+    if (from === 'MASTER') this.#counters.release_master++
+    this.#since = this.#ports.today()
+    this.#reason = reason
+    const facts = { from, to, reason, priority: this.#config.priority }
+    if (to === 'FAULT') this.#log.error(facts, 'state changed')
+    else this.#log.info(facts, 'state changed')
+  }
+
+  #onHeld(): void {
+    const { link } = this.#fitness
+    if (link === undefined || this.#state.role !== 'MASTER') return
+    const addresses = this.#config.virtualIpaddress.map((prefix) => prefix.address)
+    this.#announcer.start({ interfaceIndex: link.index, mac: link.mac, addresses })
+  }
+
+  #onRefused(reason: string): void {
+    this.#setAddressFault(reason)
+    this.#after('retry', RETRY_REFUSED_ADDRESS_MS, () => this.#setAddressFault(undefined))
+  }
+
+  #setAddressFault(reason: string | undefined): void {
+    this.#addressFault = reason
+    this.update(this.#fitness)
+  }
+}
