@@ -12,14 +12,38 @@ export interface Log {
   child(facts: Record<string, unknown>): Log
 }
 
-/** Names of levels, not numbers, and no host name: journald and people read it. No secret is ever logged: configuration is not logged whole. */
-export function createLog(level: string): Log {
-  return pino({
+/** The daemon's log with a way to see the last line out before the process ends. */
+export interface RootLog extends Log {
+  flush(): void
+}
+
+/** What waits to be written at most; beyond it lines are dropped. A reader that hangs must not hang an election. */
+const MAX_UNWRITTEN_BYTES = 1 << 20
+
+/**
+ * JSON lines on stdout, names of levels, no host name: journald and people read it. Written behind the caller's back:
+ * nothing here blocks. No secret is ever logged: configuration is not logged whole.
+ */
+export function createLog(level: string): RootLog {
+  const destination = pino.destination({ fd: 1, sync: false, maxLength: MAX_UNWRITTEN_BYTES })
+  // A reader that went away ends the log, not the daemon.
+  destination.on('error', () => undefined)
+  const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     redact: ['auth_pass', 'authPass', '*.auth_pass', '*.authPass']
+  }
+  const log = pino(options, destination)
+  return Object.assign(log, {
+    flush: () => {
+      try {
+        destination.flushSync()
+      } catch {
+        // Nothing was written yet, or nobody reads any more.
+      }
+    }
   })
 }
 

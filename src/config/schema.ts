@@ -40,11 +40,9 @@ const authentication = map(
 const vrrpInstance = map(
   {
     name,
-    interface: z
-      .string({ error: () => 'must be the name of an interface, like eth0' })
-      .regex(/^[^\s/]{1,15}$/, {
-        error: () => 'must be the name of an interface: 1 to 15 characters, no blank, no slash'
-      }),
+    interface: z.string({ error: () => 'must be the name of an interface, like eth0' }).regex(/^[^\s/]{1,15}$/, {
+      error: () => 'must be the name of an interface: 1 to 15 characters, no blank, no slash'
+    }),
     virtual_router_id: integer(1, 255).describe('VRID: the same on every node of this group, unique on the link'),
     version: z
       .union([z.literal(2), z.literal(3)], { error: () => 'must be 2 or 3' })

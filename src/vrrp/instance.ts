@@ -66,6 +66,7 @@ export class Instance implements Listener {
   #lastRenewalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
+  #isStopped = false
 
   constructor(config: VrrpConfig, ports: InstancePorts) {
     this.#config = config
@@ -109,6 +110,7 @@ export class Instance implements Listener {
 
   /** What the instance's fitness hangs on, as it is now. The first call starts the election. */
   update(fitness: Omit<Fitness, 'interface' | 'addressFault'>): void {
+    if (this.#isStopped) return
     this.#fitness = { ...fitness, interface: this.#config.interface, addressFault: this.#addressFault }
     this.#stepBackIfStalled()
     this.#addresses.place(fitness.link?.index ?? null)
@@ -129,6 +131,7 @@ export class Instance implements Listener {
 
   /** Leaves the election (a master says so by priority 0 at once). Resolves when the advert has left and the addresses are gone. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
@@ -189,26 +192,37 @@ export class Instance implements Listener {
   #perform(action: Action): void {
     switch (action.do) {
       case 'advertise':
-        return this.#advertise(action.priority)
+        this.#advertise(action.priority)
+        break
       case 'arm':
-        return this.#arm(action.timer, action.afterMs)
+        this.#arm(action.timer, action.afterMs)
+        break
       case 'cancel':
-        return this.#cancel(action.timer)
+        this.#cancel(action.timer)
+        break
       case 'hold':
-        return this.#addresses.want(true)
+        this.#addresses.want(true)
+        break
       case 'release':
         this.#cancel('renew')
         this.#announcer.stop()
-        return this.#addresses.want(false)
+        this.#addresses.want(false)
+        break
       case 'announce':
-        return this.#announcer.again()
+        this.#announcer.again()
+        break
       case 'report':
-        return this.#report(action.from, action.to, action.reason)
+        this.#report(action.from, action.to, action.reason)
+        break
       case 'warn':
-        if (this.#throttle.pass(action.about) !== undefined) {
-          this.#log.warn({ source: action.source }, 'adverts come from our own address: another node has it too')
-        }
+        this.#warnOwnAddress(action.source)
     }
+  }
+
+  #warnOwnAddress(source: string): void {
+    const suppressed = this.#throttle.pass('own-address')
+    if (suppressed === undefined) return
+    this.#log.warn({ source, suppressed }, 'adverts come from our own address: another node has it too')
   }
 
   #advertise(priority: number): void {
@@ -247,7 +261,10 @@ export class Instance implements Listener {
 
   #arm(timer: TimerName, afterMs: number): void {
     this.#after(timer, afterMs, () => {
-      if (timer === 'advert') return this.#dispatch({ type: 'timeout', timer, own: this.#own() })
+      if (timer === 'advert') {
+        this.#dispatch({ type: 'timeout', timer, own: this.#own() })
+        return
+      }
       // Adverts may lie unread in the socket: Node runs expired timers before it reads.
       this.#timers.set(
         timer,

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+import yargs from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { checkCommand } from './check.js'
+import { EXIT, fail } from './exit.js'
+import { importCommand } from './import.js'
+import { releaseCommand } from './release.js'
+import { reloadCommand } from './reload.js'
+import { runCommand } from './run.js'
+import { statusCommand } from './status.js'
+import { readVersion } from './version.js'
+
+/** Names, options, help and exit codes; every command is a file of its own and loads what it needs when it runs. */
+await yargs(hideBin(process.argv))
+  .scriptName('vipd')
+  .usage('$0 COMMAND\n\nOne daemon for a virtual IP (VRRP) and the TCP proxy behind it.')
+  .command(runCommand)
+  .command(checkCommand)
+  .command(importCommand)
+  .command(statusCommand)
+  .command(reloadCommand)
+  .command(releaseCommand)
+  .demandCommand(1, 'Say what to do: one of the commands above.')
+  .strict()
+  .version(readVersion())
+  .help()
+  .alias('h', 'help')
+  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .exitProcess(false)
+  .fail((message, error, instance) => {
+    if (error instanceof Error && error.name !== 'YError') return fail(error)
+    instance.showHelp('error')
+    process.stderr.write(`\n${message}\n`)
+    process.exitCode = EXIT.usage
+  })
+  .parseAsync()
+  .catch(fail)

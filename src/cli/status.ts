@@ -1,0 +1,33 @@
+import type { CommandModule } from 'yargs'
+import { socketOption } from './options.js'
+
+/** `vipd status`: the whole picture of this node, as a table, as JSON, or again every second. */
+export const statusCommand: CommandModule<object, { socket: string; json: boolean; watch: boolean }> = {
+  command: 'status',
+  describe: 'Show the virtual addresses, the election, the services and their servers',
+  builder: (yargs) =>
+    yargs
+      .option('socket', socketOption)
+      .option('json', { type: 'boolean', default: false, describe: 'The same as JSON' })
+      .option('watch', { type: 'boolean', default: false, describe: 'Again every second, until Ctrl-C' })
+      .conflicts('json', 'watch'),
+  handler: async ({ socket, json, watch }) => {
+    const [{ getStatus }, { statusTable }] = await Promise.all([import('../admin/client.js'), import('./table.js')])
+    if (json) {
+      process.stdout.write(`${JSON.stringify(await getStatus(socket), null, 2)}\n`)
+      return
+    }
+    const isColoured = process.stdout.isTTY === true && !process.env['NO_COLOR']
+    const draw = async (): Promise<string> => statusTable(await getStatus(socket), { isColoured, now: Date.now() })
+    if (!watch) {
+      process.stdout.write(await draw())
+      return
+    }
+    const { setTimeout: sleep } = await import('node:timers/promises')
+    for (;;) {
+      const picture = await draw()
+      process.stdout.write(`\x1b[H\x1b[2J${picture}`)
+      await sleep(1000)
+    }
+  }
+}

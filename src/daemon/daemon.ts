@@ -1,0 +1,199 @@
+import { hostname } from 'node:os'
+import { AdminServer } from '../admin/server.js'
+import type { Control, ReloadVerdict, Status } from '../admin/status.js'
+import type { Timer } from '../base/clock.js'
+import { messageOf, VipdError } from '../base/errors.js'
+import { diffConfig } from '../config/diff.js'
+import { loadConfig } from '../config/load.js'
+import { formatProblem } from '../config/problem.js'
+import type { Config } from '../config/schema.js'
+import type { Systemd } from '../os/systemd.js'
+import { build, type Parts, type Ports } from './build.js'
+import { Meter } from './meter.js'
+import { PULSE_PERIOD_MS } from './pulse.js'
+import { sweep } from './sweep.js'
+
+export interface DaemonSettings {
+  readonly config: Config
+  /** Where it came from: a reload reads it again. */
+  readonly path: string
+  readonly version: string
+  /** Warnings of the file, as sentences. */
+  readonly problems: readonly string[]
+}
+
+const METER_WINDOW_MS = 60_000
+const STOP_SLACK_MS = 2000
+const DRAIN_LOOK_MS = 50
+
+/** The running program: order, deadlines, and what the operator may ask. */
+export class Daemon implements Control {
+  readonly #settings: DaemonSettings
+  readonly #ports: Ports
+  readonly #systemd: Systemd
+  readonly #parts: Parts
+  readonly #admin: AdminServer
+  readonly #meter = new Meter()
+  readonly #timers: Timer[] = []
+  readonly #startedAt = new Date()
+  #stopping: Promise<void> | undefined
+
+  constructor(settings: DaemonSettings, ports: Ports & { readonly systemd: Systemd }) {
+    this.#settings = settings
+    this.#ports = ports
+    this.#systemd = ports.systemd
+    requireCapabilities(settings.config, ports.addon.missingCapabilities())
+    this.#parts = build(settings.config, ports)
+    this.#admin = new AdminServer(this, (error) => ports.log.warn({ error: messageOf(error) }, 'admin request failed'))
+  }
+
+  /** Ready when it takes part in the election and its listeners were tried. Throws a VipdError when it cannot run at all. */
+  async start(): Promise<void> {
+    const { config, path, version, problems } = this.#settings
+    const { log, clock } = this.#ports
+    // The socket first: it is also the lock that keeps a second daemon from sweeping this one's addresses.
+    await this.#admin.listenUnix(config.admin.socket)
+    if (config.admin.listen !== undefined)
+      await this.#admin.listenTcp(config.admin.listen.host, config.admin.listen.port)
+    await this.#startNetlink()
+    for (const shortage of this.#parts.shortages) log.warn({}, shortage)
+    for (const problem of problems) log.warn({}, problem)
+    for (const service of this.#parts.services) service.start()
+    this.#parts.begin()
+    this.#meter.start()
+    this.#timers.push(
+      clock.every(PULSE_PERIOD_MS, () => this.#parts.pulse()),
+      clock.every(METER_WINDOW_MS, () => this.#meter.turn())
+    )
+    this.#startWatchdog()
+    this.#systemd.ready(this.#summary())
+    log.info(
+      { version, config: path, vrrp: config.vrrp.length, proxy: config.proxy.length, threads: this.#parts.threads },
+      'vipd started'
+    )
+  }
+
+  /** Priority 0 at once, then drain, then gone; the same promise for everybody who asks. Bounded by hard_stop_after and two seconds. */
+  stop(reason: string): Promise<void> {
+    this.#stopping ??= this.#stop(reason)
+    return this.#stopping
+  }
+
+  async status(): Promise<Status> {
+    const counters = this.#parts.plane.counters()
+    const { path, version, problems } = this.#settings
+    return {
+      schema: 1,
+      version,
+      node: hostname(),
+      pid: process.pid,
+      uptime_s: Math.floor(process.uptime()),
+      config: { path, loaded_at: this.#startedAt.toISOString(), problems: [...problems, ...this.#parts.shortages] },
+      vrrp: this.#parts.instances.map((instance) => instance.snapshot()),
+      proxy: this.#parts.services.map((service, id) =>
+        service.snapshot(counters.services.find((one) => one.id === id))
+      ),
+      process: {
+        ...(await this.#meter.read()),
+        worker_threads: this.#parts.threads,
+        data_plane_alive: this.#parts.isPlaneAlive(),
+        bytes_spliced: counters.bytesSpliced,
+        events_dropped: counters.eventsDropped,
+        netlink_overruns: this.#parts.netlink.overruns
+      }
+    }
+  }
+
+  /** Validates the file as it is now and says what it would change. Applying it takes a restart. */
+  async reload(): Promise<ReloadVerdict> {
+    const { path } = this.#settings
+    const loaded = await loadConfig(path)
+    const problems = loaded.problems.map((problem) => formatProblem(path, problem))
+    if (loaded.config === undefined) return { verdict: 'invalid', problems, changes: [] }
+    const changes = diffConfig(this.#settings.config, loaded.config)
+    return { verdict: changes.length === 0 ? 'unchanged' : 'needs-restart', problems, changes }
+  }
+
+  async #startNetlink(): Promise<void> {
+    if (this.#settings.config.vrrp.length === 0) return
+    try {
+      await this.#parts.netlink.start()
+    } catch (error) {
+      throw new VipdError(
+        'NETLINK_FAILED',
+        `cannot read the kernel's links and addresses: ${messageOf(error)}`,
+        {},
+        error
+      )
+    }
+    const swept = await sweep(this.#parts.netlink, this.#settings.config)
+    if (swept.length > 0) this.#ports.log.warn({ addresses: swept }, 'removed addresses that a dead daemon had left')
+  }
+
+  /** Fed only while the data plane moves; that this runs at all shows that the main loop does. */
+  #startWatchdog(): void {
+    const { watchdogMs } = this.#systemd
+    if (watchdogMs === undefined) return
+    const feed = (): void => {
+      if (this.#parts.isPlaneAlive()) this.#systemd.watchdog()
+      this.#systemd.status(this.#summary())
+    }
+    this.#timers.push(this.#ports.clock.every(watchdogMs / 3, feed))
+  }
+
+  #summary(): string {
+    const roles = this.#parts.instances.map((instance) => `${instance.name} ${instance.role}`)
+    return roles.length === 0 ? 'proxy only' : roles.join(', ')
+  }
+
+  async #stop(reason: string): Promise<void> {
+    const { log, clock } = this.#ports
+    const { instances, services, plane, prober, netlink, interfaces } = this.#parts
+    log.info({ reason }, 'vipd stops')
+    this.#systemd.stopping()
+    for (const timer of this.#timers) timer.cancel()
+    const limitMs = this.#settings.config.hardStopAfterMs
+    clock.after(limitMs + STOP_SLACK_MS, () => {
+      log.error({}, 'stopping took too long')
+      process.exit(1)
+    })
+    // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
+    const virtual = new Set(
+      this.#settings.config.vrrp.flatMap((one) => one.virtualIpaddress.map((prefix) => prefix.address))
+    )
+    const resigned = instances.map((instance) => instance.stop())
+    for (const service of services) service.stop(service.binds.some((bind) => virtual.has(bind.host)))
+    await Promise.allSettled(resigned)
+    await this.#drained(limitMs)
+    plane.stop()
+    prober.close()
+    for (const { wire } of interfaces) wire.place(null)
+    netlink.stop()
+    this.#meter.stop()
+    await this.#admin.close()
+    log.info({}, 'vipd stopped')
+  }
+
+  /** Resolves when no session is left, or after `limitMs`. */
+  #drained(limitMs: number): Promise<void> {
+    const { clock } = this.#ports
+    const until = clock.now() + limitMs
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const left = this.#parts.plane.counters().services.reduce((sum, service) => sum + service.current, 0)
+        if (left === 0 || clock.now() >= until) resolve()
+        else clock.after(DRAIN_LOOK_MS, look)
+      }
+      look()
+    })
+  }
+}
+
+function requireCapabilities(config: Config, missing: readonly string[]): void {
+  if (config.vrrp.length === 0 || missing.length === 0) return
+  throw new VipdError(
+    'CAPABILITY_MISSING',
+    `vipd lacks ${missing.join(' and ')}: run it as root, or by the systemd unit, which grants both (AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW)`,
+    { missing }
+  )
+}

@@ -1,0 +1,11 @@
+import type { NativeProber } from '../os/addon.js'
+import type { Probe } from './checker.js'
+
+/** A connect check as haproxy makes it: SYN, SYN/ACK, RST. The server's accept never returns, so its log stays quiet. */
+export const tcpProbe =
+  (prober: Pick<NativeProber, 'tcp'>, host: string, port: number): Probe =>
+  (timeoutMs, done) => {
+    prober.tcp(host, port, timeoutMs, ({ code, detail, tookMs }) =>
+      done({ isOk: code === 'L4OK', code, detail, tookMs })
+    )
+  }
