@@ -1,0 +1,28 @@
+{
+  "target_defaults": {
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
+    "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fvisibility=hidden", "-pthread"],
+    "configurations": { "Release": { "cflags": ["-O2", "-g1"], "cflags!": ["-O3"] } }
+  },
+  "targets": [
+    {
+      "target_name": "vipd_core",
+      "type": "static_library",
+      "cflags_cc": ["-fno-exceptions", "-fno-rtti", "-fPIC"],
+      "sources": [
+        "src/accept.cc", "src/address.cc", "src/connect.cc", "src/dataplane.cc", "src/listener.cc", "src/mailbox.cc",
+        "src/prober.cc", "src/publish.cc", "src/pump.cc", "src/session.cc", "src/sockets.cc", "src/traffic.cc",
+        "src/vrrp_socket.cc", "src/worker.cc"
+      ]
+    },
+    {
+      "target_name": "vipd_native",
+      "dependencies": ["vipd_core"],
+      "cflags_cc": ["-fexceptions"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_CPP_EXCEPTIONS"],
+      "ldflags": ["-Wl,--as-needed", "-pthread"],
+      "sources": ["src/addon.cc", "src/addon_dataplane.cc", "src/addon_prober.cc", "src/addon_sockets.cc"]
+    }
+  ]
+}

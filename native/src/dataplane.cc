@@ -1,0 +1,128 @@
+// Node's thread. The data plane as a whole: workers, and what is in force on them.
+#include "dataplane.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace vipd {
+
+Result<std::unique_ptr<DataPlane>> DataPlane::create(const PlaneOptions& options, EventSink& sink) {
+  std::unique_ptr<DataPlane> plane{new DataPlane(options, sink)};
+  plane->plane_.slots.limit(options.maxconn);
+  for (unsigned i = 0; i < options.threads; ++i) {
+    plane->plane_.workers.push_back(std::make_unique<Worker>(plane->plane_, i));
+  }
+  // The list is complete before any thread reads it.
+  for (const auto& worker : plane->plane_.workers) {
+    if (Status failed = worker->start()) return *failed;
+  }
+  return plane;
+}
+
+DataPlane::~DataPlane() { stop(); }
+
+std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
+  if (stopped_) return PublishError{{ESHUTDOWN, "publish"}, {}};
+  const auto known = services_.find(table->id);
+  std::vector<std::shared_ptr<const ListenerGroup>> kept;
+  std::vector<std::shared_ptr<const ListenerGroup>> dropped;
+  if (known != services_.end()) dropped = known->second.listeners;
+  std::vector<Opened> opened;
+  for (const Address& address : table->listeners) {
+    const auto same = [&address](const auto& group) { return group->address == address; };
+    if (const auto old = std::find_if(dropped.begin(), dropped.end(), same); old != dropped.end()) {
+      kept.push_back(*old);
+      dropped.erase(old);
+      continue;
+    }
+    if (std::any_of(kept.begin(), kept.end(), same)) continue;  // named twice
+    if (std::any_of(opened.begin(), opened.end(), [&](const Opened& o) { return same(o.group); })) continue;
+    Result<Opened> result = open(address, *table);
+    if (const Errno* error = std::get_if<Errno>(&result)) return PublishError{*error, address};
+    opened.push_back(std::move(*std::get_if<Opened>(&result)));
+  }
+
+  // Nothing fails from here on.
+  const auto workers = static_cast<unsigned>(plane_.workers.size());
+  Service& service = services_[table->id];
+  if (!service.state) service.state = std::make_shared<ServiceState>(table->id, workers);
+  std::vector<std::uint16_t> kill;
+  for (Server& server : table->servers) {
+    std::shared_ptr<ServerState>& state = service.servers[server.id];
+    if (!state) state = std::make_shared<ServerState>(server.id, workers);
+    server.state = state;
+    if (server.close_sessions) kill.push_back(server.id);
+  }
+  service.state->slots.limit(table->maxconn);
+  service.table = std::move(table);
+  service.published = true;
+  service.listeners = std::move(kept);
+  retire(dropped);
+  for (const Opened& one : opened) service.listeners.push_back(one.group);
+
+  for (unsigned i = 0; i < workers; ++i) {
+    ServiceMail mail;
+    mail.state = service.state;
+    mail.table = service.table;
+    mail.kill = kill;
+    for (const auto& group : service.listeners) mail.live.push_back(group->id);
+    for (Opened& one : opened) mail.opened.push_back({one.group, std::move(one.fds[i])});
+    plane_.workers[i]->post(std::move(mail));
+  }
+  return std::nullopt;
+}
+
+Result<DataPlane::Opened> DataPlane::open(const Address& address, const Table& table) {
+  if (Status taken = check_free(address, table.id)) return *taken;
+  Result<std::vector<Fd>> fds = open_listeners(address, table, static_cast<unsigned>(plane_.workers.size()));
+  if (const Errno* error = std::get_if<Errno>(&fds)) return *error;
+  return Opened{std::make_shared<const ListenerGroup>(ListenerGroup{++last_group_, address}),
+                std::move(*std::get_if<std::vector<Fd>>(&fds))};
+}
+
+Status DataPlane::check_free(const Address& address, std::uint16_t service) const noexcept {
+  bool ours = false;
+  for (const auto& [id, other] : services_) {
+    for (const auto& group : other.listeners) {
+      if (!group->address.overlaps(address)) continue;
+      if (id != service) return Errno{EADDRINUSE, "bind"};
+      ours = true;  // it is about to close, or a wildcard of the same service
+    }
+  }
+  for (const auto& weak : retired_) {
+    const auto group = weak.lock();
+    ours = ours || (group && group->address.overlaps(address));
+  }
+  // Our own sockets, while they last, would make the probe fail; and while they last nobody else can have come.
+  if (ours) return std::nullopt;
+  return probe_listener(address);
+}
+
+void DataPlane::withdraw(std::uint16_t id, bool close_sessions) {
+  const auto found = services_.find(id);
+  if (found == services_.end() || stopped_) return;
+  Service& service = found->second;
+  service.published = false;
+  retire(service.listeners);
+  for (const auto& worker : plane_.workers) {
+    ServiceMail mail;
+    mail.state = service.state;
+    mail.kill_all = close_sessions;
+    worker->post(std::move(mail));
+  }
+}
+
+void DataPlane::retire(std::vector<std::shared_ptr<const ListenerGroup>>& listeners) {
+  std::erase_if(retired_, [](const auto& weak) { return weak.expired(); });
+  retired_.insert(retired_.end(), listeners.begin(), listeners.end());
+  listeners.clear();
+}
+
+void DataPlane::stop() noexcept {
+  if (stopped_) return;
+  stopped_ = true;
+  for (const auto& worker : plane_.workers) worker->request_stop();
+  for (const auto& worker : plane_.workers) worker->stop();
+}
+
+}  // namespace vipd

@@ -1,0 +1,65 @@
+// Node's thread. The data plane as a whole: workers, and what is in force on them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker.h"
+
+namespace vipd {
+
+struct PlaneOptions {
+  unsigned threads;
+  Mode mode;
+  std::int64_t maxconn;
+};
+
+struct PublishError {
+  Errno error;
+  Address address;
+};
+
+class DataPlane {
+ public:
+  // The sink must outlive it.
+  [[nodiscard]] static Result<std::unique_ptr<DataPlane>> create(const PlaneOptions& options, EventSink& sink);
+  ~DataPlane();
+
+  // When it fails nothing has changed.
+  [[nodiscard]] std::optional<PublishError> publish(std::unique_ptr<Table> table);
+  void withdraw(std::uint16_t service, bool close_sessions);
+  void stop() noexcept;
+
+  struct Service {
+    std::shared_ptr<ServiceState> state;
+    std::map<std::uint16_t, std::shared_ptr<ServerState>> servers;  // all there ever were
+    std::shared_ptr<const Table> table;
+    std::vector<std::shared_ptr<const ListenerGroup>> listeners;
+    bool published = false;
+  };
+  [[nodiscard]] const std::map<std::uint16_t, Service>& services() const noexcept { return services_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return plane_.workers; }
+
+ private:
+  struct Opened {
+    std::shared_ptr<const ListenerGroup> group;
+    std::vector<Fd> fds;  // one per worker
+  };
+
+  DataPlane(const PlaneOptions& options, EventSink& sink) : plane_(options.mode, sink) {}
+  [[nodiscard]] Result<Opened> open(const Address& address, const Table& table);
+  [[nodiscard]] Status check_free(const Address& address, std::uint16_t service) const noexcept;
+  void retire(std::vector<std::shared_ptr<const ListenerGroup>>& listeners);
+
+  Plane plane_;
+  std::map<std::uint16_t, Service> services_;
+  std::vector<std::weak_ptr<const ListenerGroup>> retired_;  // until the workers have closed them
+  std::uint64_t last_group_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace vipd

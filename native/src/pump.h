@@ -1,0 +1,98 @@
+// Worker thread. Moves bytes from one socket to another, by buffer or by pipe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "fd.h"
+
+namespace vipd {
+
+enum class Mode : std::uint8_t { hybrid, copy, splice };
+
+struct Pipe {
+  Fd read;
+  Fd write;
+  std::uint32_t capacity = 0;
+};
+
+// Pipes are lent while bytes are in flight, so an idle session has none. Bounded; nullptr when there is none to be had.
+class PipePool {
+ public:
+  [[nodiscard]] Pipe* borrow(std::int64_t now_ms);
+  // `dirty`: bytes are left in it, so it cannot be used again.
+  void give_back(Pipe* pipe, bool dirty) noexcept;
+
+ private:
+  std::vector<std::unique_ptr<Pipe>> idle_;
+  std::uint32_t lent_ = 0;
+  std::int64_t retry_at_ms_ = 0;
+};
+
+// One socket of a session, with what epoll said and no system call has disproved yet.
+struct Leg {
+  std::int64_t active_ms = 0;  // last byte read or written
+  int fd = -1;
+  std::uint32_t generation = 0;  // of fd; an event that carries another one is stale
+  bool readable = false;
+  bool writable = false;
+  bool careful = false;  // FIN or urgent data seen: a short read does not mean drained
+  bool urgent = false;   // splice stops for ever at an urgent mark
+  bool eof = false;      // FIN read
+  bool shut = false;     // FIN sent
+};
+
+// One direction. Bytes wait either in `rest` or in the pipe, never in both: that keeps them in order.
+struct Flow {
+  Pipe* pipe = nullptr;
+  char* rest = nullptr;
+  std::uint32_t rest_at = 0;
+  std::uint32_t rest_size = 0;
+  std::uint32_t piped = 0;
+  std::uint8_t full_reads = 0;
+  std::uint8_t calm = 0;
+  bool bulk = false;
+
+  [[nodiscard]] bool pending() const noexcept { return rest != nullptr || piped > 0; }
+};
+
+enum class Verdict : std::uint8_t {
+  blocked,  // until epoll says more
+  again,    // the share of this turn is used up
+  source_failed,
+  sink_failed
+};
+
+struct Outcome {
+  Verdict verdict = Verdict::blocked;
+  std::uint64_t moved = 0;
+  std::uint64_t spliced = 0;
+};
+
+class Pump {
+ public:
+  Pump(Mode mode, PipePool& pipes);
+
+  // Moves what can be moved without waiting, up to a fair share.
+  [[nodiscard]] Outcome run(Flow& flow, Leg& from, Leg& to, std::int64_t now_ms);
+  // One attempt to deliver what is already in hand; reads nothing.
+  void flush_once(Flow& flow, Leg& to) noexcept;
+  void discard(Flow& flow) noexcept;
+
+ private:
+  enum class Step : std::uint8_t { moved, blocked, source_failed, sink_failed };
+
+  [[nodiscard]] Step copy(Flow& flow, Leg& from, Leg& to, Outcome& out);
+  [[nodiscard]] Step flush_rest(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept;
+  [[nodiscard]] Step splice(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept;
+  [[nodiscard]] bool by_pipe(Flow& flow, const Leg& from);
+  void settle(Flow& flow, const Outcome& out) noexcept;
+
+  const Mode mode_;
+  PipePool& pipes_;
+  const std::unique_ptr<char[]> buffer_;
+  std::int64_t now_ms_ = 0;
+};
+
+}  // namespace vipd

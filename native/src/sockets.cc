@@ -1,0 +1,112 @@
+// Node's thread. Frames, datagrams, limits, capabilities, netlink events. VRRP sockets are in vrrp_socket.cc.
+#include "sockets.h"
+
+#include <linux/capability.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstring>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+namespace vipd {
+
+Status send_frame(int interface_index, const void* frame, std::size_t size) noexcept {
+  // Kept open: closing a packet socket waits for an RCU grace period, 5 to 20 ms of Node's main thread for every frame.
+  static Fd fd;
+  if (!fd.open()) fd.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));  // protocol 0: receives nothing
+  if (!fd.open()) return Errno{errno, "socket"};
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = interface_index;
+  if (::sendto(fd.get(), frame, size, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
+    return Errno{errno, "sendto"};
+  }
+  return std::nullopt;
+}
+
+Status send_unix_datagram(const std::string& path, const void* data, std::size_t size) noexcept {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof to.sun_path) return Errno{ENAMETOOLONG, "sendto"};
+  std::memcpy(to.sun_path, path.data(), path.size());
+  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  if (path[0] == '@') {
+    to.sun_path[0] = '\0';
+    --length;  // in the abstract namespace a trailing zero is part of the name
+  }
+  const Fd fd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!fd.open()) return Errno{errno, "socket"};
+  if (::sendto(fd.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), length) < 0) {
+    return Errno{errno, "sendto"};
+  }
+  return std::nullopt;
+}
+
+Status close_on_exec() noexcept {
+  if (::syscall(SYS_close_range, 3u, UINT_MAX, CLOSE_RANGE_CLOEXEC) != 0) return Errno{errno, "close_range"};
+  return std::nullopt;
+}
+
+std::uint64_t raise_descriptor_limit(std::uint64_t wanted) noexcept {
+  rlimit now{};
+  if (::getrlimit(RLIMIT_NOFILE, &now) != 0) return 0;
+  if (now.rlim_cur >= wanted) return now.rlim_cur;
+  const rlimit both{wanted, std::max<rlim_t>(wanted, now.rlim_max)};
+  if (::setrlimit(RLIMIT_NOFILE, &both) == 0) return wanted;
+  const rlimit soft{std::min<rlim_t>(wanted, now.rlim_max), now.rlim_max};
+  return ::setrlimit(RLIMIT_NOFILE, &soft) == 0 ? soft.rlim_cur : now.rlim_cur;
+}
+
+std::vector<const char*> missing_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  std::vector<const char*> missing;
+  const bool known = ::syscall(SYS_capget, &header, data) == 0;
+  if (!known || (data[0].effective >> CAP_NET_ADMIN & 1) == 0) missing.push_back("CAP_NET_ADMIN");
+  if (!known || (data[0].effective >> CAP_NET_RAW & 1) == 0) missing.push_back("CAP_NET_RAW");
+  return missing;
+}
+
+Result<Fd> open_netlink_events() noexcept {
+  constexpr int kReceiveBuffer = 1024 * 1024;
+  Fd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
+  if (!fd.open()) return Errno{errno, "socket"};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  }
+  sockaddr_nl self{};
+  self.nl_family = AF_NETLINK;
+  self.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&self), sizeof self) != 0) return Errno{errno, "bind"};
+  return fd;
+}
+
+Received receive_netlink(int fd, std::uint8_t* buffer, std::size_t size, std::size_t& got) noexcept {
+  sockaddr_nl from{};
+  iovec part{buffer, size};
+  msghdr message{};
+  message.msg_name = &from;
+  message.msg_namelen = sizeof from;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  const ssize_t length = ::recvmsg(fd, &message, MSG_DONTWAIT);
+  if (length < 0) return errno == ENOBUFS ? Received::overrun : Received::nothing;
+  if (from.nl_pid != 0) return Received::malformed;  // any process may send here; only the kernel is believed
+  if ((message.msg_flags & MSG_TRUNC) != 0) return Received::overrun;
+  got = static_cast<std::size_t>(length);
+  return Received::packet;
+}
+
+}  // namespace vipd

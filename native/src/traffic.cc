@@ -1,0 +1,122 @@
+// Worker thread. Established sessions: pumping, half-close, resets, idleness, the end.
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "worker.h"
+
+namespace vipd {
+void Worker::on_traffic(Session& session, Side side, std::uint32_t events) {
+  if ((events & EPOLLERR) != 0) {
+    if (side == kClient) {
+      leg_failed(session, kClient, true);
+      return;
+    }
+    // What the server sent before its reset can still be read, unless its FIN was read before.
+    if (session.leg[kServer].eof) fail_server(session, false);
+  }
+  pump(session);
+}
+
+void Worker::pump(Session& session) {
+  bool again = false;
+  for (const Side side : {kClient, kServer}) {
+    if (side == kClient && session.server_failed) continue;
+    const Outcome out = pump_.run(session.flow[side], session.leg[side], session.leg[1 - side], now_ms_);
+    if (out.moved > 0) {
+      session.service->counters->bytes[side].add(out.moved);
+      session.server->counters->bytes[side].add(out.moved);
+      if (out.spliced > 0) spliced.add(out.spliced);
+    }
+    if (out.verdict == Verdict::source_failed || out.verdict == Verdict::sink_failed) {
+      const bool reading = out.verdict == Verdict::source_failed;
+      const Side failed = reading ? side : static_cast<Side>(1 - side);
+      leg_failed(session, failed, reading);
+      if (failed == kClient) return;
+    }
+    again = again || out.verdict == Verdict::again;
+  }
+  if (!advance(session) || !again || session.runnable) return;
+  session.runnable = true;
+  runnable_.push_back(&session);
+}
+
+void Worker::leg_failed(Session& session, Side side, bool reading) {
+  if (side == kServer) {
+    fail_server(session, !reading);
+    return;
+  }
+  session.service->counters->aborts[kClient].add();
+  close(session, Close::plain);
+}
+
+// Nothing more goes to the server; what it sent before still goes to the client, then the session ends.
+void Worker::fail_server(Session& session, bool more_to_read) noexcept {
+  Leg& leg = session.leg[kServer];
+  if (!session.server_failed) session.service->counters->aborts[kServer].add();
+  session.server_failed = true;
+  leg.shut = true;
+  leg.careful = true;
+  leg.readable = more_to_read;
+  leg.eof = !more_to_read;
+  pump_.discard(session.flow[kClient]);
+}
+
+// Passes on what has ended. False: the session is over.
+bool Worker::advance(Session& session) {
+  bool done[2];
+  for (const Side side : {kClient, kServer}) {
+    done[side] = session.leg[side].eof && !session.flow[side].pending();
+  }
+  if (done[kServer] && (done[kClient] || session.server_failed)) {
+    close(session, Close::plain);
+    return false;
+  }
+  for (const Side side : {kClient, kServer}) {
+    Leg& sink = session.leg[1 - side];
+    if (!done[side] || sink.shut) continue;
+    sink.shut = true;
+    ::shutdown(sink.fd, SHUT_WR);  // if it fails the socket is dead, and epoll says so
+  }
+  return true;
+}
+
+void Worker::look_at_idle(Session& session) {
+  const Table& table = *session.service->table;
+  std::int64_t next = INT64_MAX;
+  for (const Side side : {kClient, kServer}) {
+    const std::int64_t limit = table.idle_timeout_ms[side];
+    if (limit == 0 || (side == kServer && session.server_failed)) continue;
+    const Leg& leg = session.leg[side];
+    const bool stuck = session.flow[1 - side].pending();
+    const bool reading = !leg.eof && !session.flow[side].pending();
+    // Neither: it is held up by the other side, whose clock runs.
+    const std::int64_t due = stuck || reading ? leg.active_ms + limit : now_ms_ + limit;
+    if (due > now_ms_) {
+      next = std::min(next, due);
+      continue;
+    }
+    session.service->counters->timeouts[side].add();
+    close(session, side == kClient ? Close::plain : Close::timed_out);
+    return;
+  }
+  if (next != INT64_MAX) timers_.at_latest(session, next);
+}
+
+void Worker::close(Session& session, Close how) {
+  LocalService& service = *session.service;
+  if (session.state == Session::State::established) session.server->counters->current.sub();
+  session.state = Session::State::closed;
+  timers_.remove(session);
+  detach(session);
+  pump_.discard(session.flow[kClient]);
+  pump_.discard(session.flow[kServer]);
+  // A reset leaves no TIME_WAIT, and tells a server that is still at work that nobody listens.
+  close_socket(session.leg[kServer], !session.leg[kServer].eof && !session.server_failed && how != Close::timed_out);
+  close_socket(session.leg[kClient], how == Close::reset_client);
+  closed_.push_back(&session);
+  service.state->closed();
+  release_slots(service);
+}
+
+}  // namespace vipd

@@ -1,0 +1,180 @@
+// One worker's thread: the loop. start(), stop(), post() and wake() are for other threads.
+#include "worker.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "clock.h"
+#include "worker_events.h"
+
+namespace vipd {
+namespace {
+
+constexpr int kBatch = 256;
+constexpr std::int64_t kHeartbeatMs = 250;
+
+}  // namespace
+
+void Plane::wake(std::uint64_t workers_to_wake) noexcept {
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    if ((workers_to_wake >> i & 1) != 0) workers[i]->wake();
+  }
+}
+
+Worker::Worker(Plane& plane, unsigned index) : plane_(plane), index_(index), pump_(plane.mode, pipes_) {}
+
+Worker::~Worker() { stop(); }
+
+Status Worker::start() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_.open()) return Errno{errno, "epoll_create1"};
+  wake_fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_fd_.open()) return Errno{errno, "eventfd"};
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = event_tag(EventKind::wake, 0, 0);
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) return Errno{errno, "epoll_ctl"};
+
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the thread inherits it: signals are for Node
+  const int failed = pthread_create(
+      &thread_, nullptr,
+      [](void* self) -> void* {
+        static_cast<Worker*>(self)->run();
+        return nullptr;
+      },
+      this);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (failed != 0) return Errno{failed, "pthread_create"};
+  running_ = true;
+  char name[16];
+  std::snprintf(name, sizeof name, "vipd-w%u", index_);
+  pthread_setname_np(thread_, name);
+  return std::nullopt;
+}
+
+void Worker::request_stop() noexcept {
+  stop_.store(true);
+  wake();
+}
+
+void Worker::stop() noexcept {
+  if (!running_) return;
+  running_ = false;
+  request_stop();
+  pthread_join(thread_, nullptr);
+}
+
+void Worker::post(ServiceMail&& mail) {
+  mailbox_.post(std::move(mail));
+  wake();
+}
+
+void Worker::wake() noexcept {
+  if (woken_.exchange(true)) return;  // not read yet: one wake-up does for all
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t done = ::write(wake_fd_.get(), &one, sizeof one);
+}
+
+void Worker::run() {
+  epoll_event events[kBatch];
+  while (!stop_.load()) {
+    const int count = ::epoll_wait(epoll_.get(), events, kBatch, wait_ms());
+    now_ms_ = monotonic_ms();
+    turns.add();
+    for (int i = 0; i < count; ++i) dispatch(events[i]);
+    // Only now: these replace the sockets of sessions, and later events of the batch are about the old ones.
+    if (mail_) read_mail();
+    look_at_timers();
+    run_runnable();
+    reap();
+  }
+  slab_.each([this](Session& session) {
+    if (session.state != Session::State::free && session.state != Session::State::closed) close(session, Close::plain);
+  });
+  reap();
+  services_.clear();
+}
+
+int Worker::wait_ms() const noexcept {
+  if (!runnable_.empty()) return 0;
+  std::int64_t due = timers_.next_ms();
+  if (descriptors_at_ms_ != 0) due = std::min(due, descriptors_at_ms_);
+  if (due == INT64_MAX) return static_cast<int>(kHeartbeatMs);
+  return static_cast<int>(std::clamp<std::int64_t>(due - monotonic_ms(), 0, kHeartbeatMs));
+}
+
+void Worker::dispatch(const epoll_event& event) {
+  const EventTag tag = read_tag(event.data.u64);
+  if (tag.kind == EventKind::wake) {
+    // Edge-triggered and never read: any later write makes a new edge. Cleared before the mailbox is looked at.
+    woken_.store(false);
+    mail_ = true;
+    return;
+  }
+  if (tag.kind == EventKind::listener) {
+    const auto found = listeners_.find(tag.index);
+    if (found != listeners_.end()) on_listener(*found->second);
+    return;
+  }
+  const Side side = tag.kind == EventKind::client ? kClient : kServer;
+  Session* session = slab_.at(tag.index);
+  // Stale: the session or its socket changed since. Also after close(): a child between fork and exec keeps the old
+  // socket, and so its place in epoll, alive.
+  if (session == nullptr || session->leg[side].generation != tag.generation) return;
+  Leg& leg = session->leg[side];
+  if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) leg.readable = true;
+  if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) leg.writable = true;
+  if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) leg.careful = true;
+  if ((event.events & EPOLLPRI) != 0) leg.urgent = true;
+  if (session->state == Session::State::established) on_traffic(*session, side, event.events);
+  else if (session->connecting()) on_connecting(*session, side, event.events);
+}
+
+void Worker::look_at_timers() {
+  while (Session* session = timers_.pop_due(now_ms_)) {
+    if (session->connecting()) on_connect_timer(*session);
+    else if (session->state == Session::State::established) look_at_idle(*session);
+  }
+  if (descriptors_at_ms_ == 0 || now_ms_ < descriptors_at_ms_) return;
+  descriptors_at_ms_ = 0;
+  resume_all();
+}
+
+void Worker::run_runnable() {
+  running_now_.swap(runnable_);
+  for (Session* session : running_now_) {
+    session->runnable = false;
+    if (session->state == Session::State::established) pump(*session);
+  }
+  running_now_.clear();
+}
+
+void Worker::reap() noexcept {
+  // run_runnable() has emptied the old list; a session that closed after it was put in the new one stays until then.
+  std::erase_if(closed_, [this](Session* session) {
+    if (session->runnable) return false;
+    slab_.give_back(*session);
+    return true;
+  });
+}
+
+void Worker::emit(Event::Type type, std::uint16_t service, int server, int error) noexcept {
+  if (!plane_.sink.emit({type, service, server, error})) events_dropped.add();
+}
+
+bool Worker::watch(Session& session, Side side) noexcept {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+  const EventKind kind = side == kClient ? EventKind::client : EventKind::server;
+  event.data.u64 = event_tag(kind, session.index, session.leg[side].generation);
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, session.leg[side].fd, &event) == 0;
+}
+
+}  // namespace vipd
