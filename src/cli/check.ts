@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs'
+import type { Config } from '../config/schema.js'
 import { EXIT } from './exit.js'
 import { configOption } from './options.js'
 
@@ -16,7 +17,7 @@ export const checkCommand: CommandModule<object, { config: string }> = {
     for (const problem of problems) process.stderr.write(`${formatProblem(file, problem)}\n`)
     if (problems.length > 0) process.exitCode = EXIT.usage
     if (config === undefined) return
-    for (const note of await hostNotes(config.proxy.reduce((sum, service) => sum + service.maxconn, 0))) {
+    for (const note of await hostNotes(config)) {
       process.stderr.write(`note: ${note}\n`)
     }
     if (problems.length === 0) {
@@ -29,12 +30,15 @@ export const checkCommand: CommandModule<object, { config: string }> = {
 }
 
 /** What this host would not give the daemon. */
-async function hostNotes(maxconn: number): Promise<string[]> {
-  const [{ addon }, { descriptorsFor, shortage }] = await Promise.all([
+async function hostNotes(config: Config): Promise<string[]> {
+  const [{ addon }, { descriptorsFor, shortage }, { defaultThreads }] = await Promise.all([
     import('../os/addon.js'),
-    import('../proxy/descriptors.js')
+    import('../proxy/descriptors.js'),
+    import('../daemon/threads.js')
   ])
+  const maxconn = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
+  const threads = config.threads ?? defaultThreads()
   if (maxconn === 0) return []
-  const note = shortage(maxconn, addon().raiseDescriptorLimit(descriptorsFor(maxconn)))
+  const note = shortage(maxconn, threads, addon().raiseDescriptorLimit(descriptorsFor(maxconn, threads)))
   return note === undefined ? [] : [note]
 }

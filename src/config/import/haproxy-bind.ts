@@ -21,10 +21,12 @@ export function importBinds(lines: readonly Directive[], report: Report): Binds 
   let userTimeout: Node | undefined
   let impossible = ''
   for (const line of lines) {
-    const addresses = argumentOf(line).split(',').flatMap((text) => bindAddress(text, line, report))
-    userTimeout ??= reviewOptions(line, report)
-    if (line.words.includes('ssl')) impossible = 'ssl'
-    if (line.words.includes('accept-proxy')) impossible = 'accept-proxy'
+    const addresses = argumentOf(line)
+      .split(',')
+      .flatMap((text) => bindAddress(text, line, report))
+    const ends = ['ssl', 'accept-proxy'].find((word) => line.words.includes(word))
+    if (ends === undefined) userTimeout ??= reviewOptions(line, report)
+    else impossible = ends
     if (addresses.length === 0) {
       behind = [...behind, ...leftBehind(line)]
       continue
@@ -32,11 +34,19 @@ export function importBinds(lines: readonly Directive[], report: Report): Binds 
     report.carry(line)
     for (const [i, address] of addresses.entries()) {
       const place = { file: report.file, line: line.line }
-      items.push(item(scalar(address), { place, ...(i === 0 ? { above: [...behind, ...line.above], beside: line.beside } : {}) }))
+      items.push(
+        item(scalar(address), { place, ...(i === 0 ? { above: [...behind, ...line.above], beside: line.beside } : {}) })
+      )
     }
     behind = []
   }
-  if (items.length > MAX_BINDS) report.add('error', lines[0] ?? { line: 1 }, 'bind', `more than ${MAX_BINDS} listeners in one section: bind 0.0.0.0 instead`)
+  if (items.length > MAX_BINDS)
+    report.add(
+      'error',
+      lines[0] ?? { line: 1 },
+      'bind',
+      `more than ${MAX_BINDS} listeners in one section: bind 0.0.0.0 instead`
+    )
   return { items: items.slice(0, MAX_BINDS), tail: behind, userTimeout, impossible }
 }
 
@@ -53,7 +63,12 @@ function bindAddress(text: string, line: Directive, report: Report): string[] {
     return []
   }
   if (match[3] !== undefined) {
-    report.add('changed', line, `bind ${text}`, 'a range of ports is not carried over: write one `bind` for each port you need')
+    report.add(
+      'changed',
+      line,
+      `bind ${text}`,
+      'a range of ports is not carried over: write one `bind` for each port you need'
+    )
     return []
   }
   const host = (match[1] ?? '').replace(/^\[(.*)\]$/, '$1')
@@ -68,10 +83,12 @@ function bindAddress(text: string, line: Directive, report: Report): string[] {
   return []
 }
 
-const SILENT: ReadonlySet<string> = new Set(['transparent', 'tcp-ut', 'ssl', 'accept-proxy'])
+const SILENT: ReadonlySet<string> = new Set(['transparent', 'tcp-ut'])
 const HARMLESS_FLAGS: ReadonlySet<string> = new Set(['v4v6', 'v6only', 'defer-accept', 'tfo', 'expose-fd'])
 const HARMLESS: ReadonlySet<string> = new Set(
-  ['name', 'id', 'process', 'thread', 'nice', 'mode', 'user', 'group', 'uid', 'gid', 'shards', 'mss', 'cc', 'level', 'backlog', 'guid-prefix', 'alpn', 'crt', 'ca-file', 'ciphers', 'verify', 'namespace', 'proto']
+  'name, id, process, thread, nice, mode, user, group, uid, gid, shards, mss, cc, level, backlog, namespace, proto'.split(
+    ', '
+  )
 )
 
 /** tcp-ut is carried over, transparent is built in, everything else is reported. */

@@ -7,7 +7,10 @@ export function parseHaproxy(text: string, report: Report): DirectiveDraft {
   top.block = []
   let section: DirectiveDraft | undefined
   let pending: string[] = []
-  for (const [index, raw] of text.replace(/^\ufeff/, '').split(/\r?\n/).entries()) {
+  for (const [index, raw] of text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const line = draftDirective(index + 1, pending)
     const { words, comment, opaque, problem } = scanLine(raw)
     if (problem !== '') report.add('error', line, '', problem)
@@ -25,8 +28,15 @@ export function parseHaproxy(text: string, report: Report): DirectiveDraft {
       line.block = []
       section = line
       top.block.push(line)
+    } else if (section === undefined && /^(?:include|\.)/.test(keyword)) {
+      top.block.push(line)
     } else if (section === undefined) {
-      report.add('error', line, keyword, 'stands before the first section: write `global`, `defaults` or `listen NAME` above it')
+      report.add(
+        'error',
+        line,
+        keyword,
+        'stands before the first section: write `global`, `defaults` or `listen NAME` above it'
+      )
     } else {
       section.block?.push(line)
     }

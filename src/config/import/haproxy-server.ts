@@ -1,5 +1,5 @@
 import { formatHostPort, parseHostPort } from '../../base/ip.js'
-import { argumentOf, type Directive, keywordOf } from './directive.js'
+import { argumentOf, asComment, type Directive, keywordOf } from './directive.js'
 import { SERVER_WORDS } from './haproxy-server-words.js'
 import type { Report } from './report.js'
 
@@ -23,6 +23,8 @@ export interface Servers {
   readonly defaults: readonly Directive[]
 }
 
+const MAX_SERVERS = 256
+
 /** `server` lines, each over the `default-server` lines that stand before it. */
 export function importServers(lines: readonly Directive[], bindPorts: readonly number[], report: Report): Servers {
   let base: ReadonlyMap<string, string> = new Map()
@@ -31,6 +33,7 @@ export function importServers(lines: readonly Directive[], bindPorts: readonly n
   const above = new Map<Server, readonly string[]>()
   const defaults: Directive[] = []
   for (const line of lines) {
+    if (servers.length > MAX_SERVERS) break
     if (keywordOf(line) === 'default-server') {
       base = new Map([...base, ...parseWords(line, 1, report)])
       report.carry(line)
@@ -38,11 +41,17 @@ export function importServers(lines: readonly Directive[], bindPorts: readonly n
     } else if (keywordOf(line) === 'server') {
       const address = serverAddress(line, bindPorts, report)
       if (address === undefined) {
-        behind = [...behind, ...line.above, [...line.words, ...(line.beside === '' ? [] : ['#', line.beside])].join(' ')]
+        behind = [...behind, ...line.above, asComment(line)]
         continue
       }
       const own = parseWords(line, 3, report)
       const values = new Map([...base, ...own])
+      const why = LEFT_OUT.find(([word, off]) => values.has(word) && !own.has(off))
+      if (why !== undefined) {
+        report.add('changed', line, `server ${argumentOf(line)}`, `${why[2]}: left out`)
+        behind = [...behind, ...line.above, asComment(line)]
+        continue
+      }
       const server = { line, name: argumentOf(line), address, values, own, isChecked: values.get('check') === 'yes' }
       report.carry(line)
       servers.push(server)
@@ -50,8 +59,31 @@ export function importServers(lines: readonly Directive[], bindPorts: readonly n
       behind = []
     }
   }
-  return { servers, above, tail: behind, defaults }
+  if (servers.length > MAX_SERVERS) {
+    report.add(
+      'error',
+      servers[MAX_SERVERS]?.line ?? { line: 1 },
+      'server',
+      `more than ${MAX_SERVERS} in one section: this is no job for vipd`
+    )
+  }
+  return { servers: servers.slice(0, MAX_SERVERS), above, tail: behind, defaults }
 }
+
+/** Words with which a server would get connections that haproxy does not give it, those that undo them, and why. */
+const LEFT_OUT = [
+  [
+    'disabled',
+    'enabled',
+    '`disabled` is not carried over yet (later work), and it must not come into service by itself'
+  ],
+  [
+    'backup',
+    'no-backup',
+    '`backup` is not carried over yet (later work), and it must not take its turn like the others'
+  ],
+  ['ssl', 'no-ssl', '`ssl`: vipd speaks no TLS to servers, the bytes pass as they are']
+] as const
 
 /** The words of a line that are carried over; `check` is 'yes' or 'no'. Everything else is reported. */
 function parseWords(line: Directive, from: number, report: Report): Map<string, string> {
@@ -74,7 +106,8 @@ function parseWords(line: Directive, from: number, report: Report): Map<string, 
 }
 
 function reviewMarkedDown(line: Directive, value: string, report: Report): void {
-  if (value !== 'shutdown-sessions') report.add('error', line, 'on-marked-down', `must be shutdown-sessions, not \`${value}\``)
+  if (value !== 'shutdown-sessions')
+    report.add('error', line, 'on-marked-down', `must be shutdown-sessions, not \`${value}\``)
 }
 
 /** ADDRESS:PORT of a server, or undefined when vipd cannot reach it that way (the report says why). */
@@ -86,23 +119,26 @@ function serverAddress(line: Directive, bindPorts: readonly number[], report: Re
     return undefined
   }
   const text = given.replace(/^(?:ipv4|ipv6|tcp|tcp4|tcp6)@/, '')
-  const match = /^(.*?)(?::([+-]?\d*))?$/.exec(/:.*:/.test(text) && !text.includes(']:') && !/:\d{4,5}$/.test(text) ? `${text}:` : text)
+  const match = /^(.*?)(?::([+-]?\d*))?$/.exec(
+    /:.*:/.test(text) && !text.includes(']:') && !/:\d{4,5}$/.test(text) ? `${text}:` : text
+  )
   const host = (match?.[1] ?? '').replace(/^\[(.*)\]$/, '$1')
   const port = match?.[2] ?? ''
   if (/@|^\//.test(text) || /^[+-]/.test(port)) {
-    report.add('changed', line, subject, `\`${given}\` is no address and port that vipd can reach: left out, it is a comment in the YAML`)
+    report.add('changed', line, subject, `\`${given}\` is no address and port that vipd can reach: left out`)
     return undefined
   }
   const sole = bindPorts.length === 1 ? bindPorts[0] : undefined
   const address = formatHostPort({ host, port: port === '' ? (sole ?? 0) : Number(port) })
   if (parseHostPort(address) !== undefined) {
-    if (port === '') report.add('warning', line, subject, `no port given, so it is the one that clients connect to: ${sole}`)
+    if (port === '')
+      report.add('warning', line, subject, `no port given, so it is the one that clients connect to: ${sole}`)
     return address
   }
   if (/[A-Za-z]/.test(host) && !host.includes(':')) {
-    report.add('changed', line, subject, `vipd does not resolve names: left out, it is a comment in the YAML. Write the address of ${host}`)
+    report.add('changed', line, subject, `vipd does not resolve names: left out. Write the address of ${host}`)
   } else if (port === '' && sole === undefined) {
-    report.add('changed', line, subject, 'no port given and several are bound: left out, it is a comment in the YAML. Write ADDRESS:PORT')
+    report.add('changed', line, subject, 'no port given and several are bound: left out. Write ADDRESS:PORT')
   } else {
     report.add('error', line, subject, `\`${given}\` is no address and port, like 10.0.0.1:6443`)
   }

@@ -20,6 +20,8 @@ import {
 /** What an instance takes from global_defs. */
 export interface GlobalDefaults {
   readonly version: string
+  /** Strict mode, in which keepalived takes no password. */
+  readonly isStrict: boolean
   /** garp_master_* for instances that have none of their own, in the order of the file. */
   readonly garp: readonly Directive[]
 }
@@ -30,7 +32,7 @@ export function importInstance(instance: Directive, globals: GlobalDefaults, rep
   const draft = createDraft(instance, globals, report)
   for (const line of lines) takeLine(draft, line)
   if (draft.isLeftOut) return undefined
-  addPriority(draft)
+  addPriority(draft, instance)
   addPreempt(draft)
   for (const line of globals.garp) {
     const key = keywordOf(line).replace(/^vrrp_/, '')
@@ -54,7 +56,7 @@ interface Draft {
   readonly state: string
   readonly priority: string
   readonly interfaceName: string
-  readonly hasNopreempt: boolean
+  readonly isStrict: boolean
   readonly entries: Entry[]
   /** Comments of lines that were left out, for the next entry. */
   behind: readonly string[]
@@ -64,14 +66,15 @@ interface Draft {
 function createDraft(instance: Directive, globals: GlobalDefaults, report: Report): Draft {
   const lines = instance.block ?? []
   const last = (keyword: string): Directive | undefined => lines.findLast((line) => keywordOf(line) === keyword)
-  const valueOf = (keyword: string): string => argumentOf(last(keyword) ?? { ...instance, words: [] })
+  const settingValue = (keyword: string): string => argumentOf(last(keyword) ?? { ...instance, words: [] })
+  const strict = last('strict_mode')
   return {
     report,
-    version: valueOf('version') || globals.version,
-    state: valueOf('state').toUpperCase(),
-    priority: valueOf('priority'),
-    interfaceName: valueOf('interface'),
-    hasNopreempt: last('nopreempt') !== undefined,
+    version: settingValue('version') || globals.version,
+    state: settingValue('state').toUpperCase(),
+    priority: settingValue('priority'),
+    interfaceName: settingValue('interface'),
+    isStrict: strict === undefined ? globals.isStrict : !['off', 'no', 'false', '0'].includes(argumentOf(strict)),
     entries: [],
     behind: [],
     isLeftOut: false
@@ -91,39 +94,39 @@ function nameEntry(instance: Directive, report: Report): Entry {
   return entry('name', scalar(name), { place: { file: report.file, line: instance.line } })
 }
 
+type Handler = (draft: Draft, line: Directive) => void
+
+const takeNumber: Handler = (draft, line) => add(draft, keywordOf(line), numberOr(argumentOf(line)), line)
+const takeGarp: Handler = (draft, line) => add(draft, keywordOf(line), garpNode(keywordOf(line), line), line)
+
+const HANDLERS: ReadonlyMap<string, Handler> = new Map([
+  ['interface', (draft, line) => add(draft, 'interface', scalar(argumentOf(line)), line)],
+  ['virtual_router_id', takeNumber],
+  ['priority', takeNumber],
+  ['version', takeNumber],
+  ['advert_int', (draft, line) => add(draft, 'advert_int', advertInt(draft, line), line)],
+  ['preempt', takePreempt],
+  ['nopreempt', takePreempt],
+  ['state', takeState],
+  ['authentication', takeAuthentication],
+  ['virtual_ipaddress', takeAddresses],
+  ['garp_master_repeat', takeGarp],
+  ['garp_master_delay', takeGarp],
+  ['garp_master_refresh', takeGarp],
+  ['garp_master_refresh_repeat', takeGarp]
+])
+
 function takeLine(draft: Draft, line: Directive): void {
-  const { report } = draft
   const keyword = keywordOf(line)
-  const value = argumentOf(line)
-  switch (keyword) {
-    case 'interface':
-      return add(draft, keyword, scalar(value), line)
-    case 'virtual_router_id':
-    case 'priority':
-    case 'version':
-      return add(draft, keyword, numberOr(value), line)
-    case 'advert_int':
-      return add(draft, keyword, advertInt(draft, line), line)
-    case 'nopreempt':
-    case 'preempt':
-      return takePreempt(draft, line)
-    case 'state':
-      leave(draft, line)
-      return reviewState(draft, line)
-    case 'authentication':
-      return takeAuthentication(draft, line)
-    case 'virtual_ipaddress':
-      return takeAddresses(draft, line)
-    case 'garp_master_repeat':
-    case 'garp_master_delay':
-    case 'garp_master_refresh':
-    case 'garp_master_refresh_repeat':
-      return add(draft, keyword, garpNode(keyword, line), line)
+  const handler = HANDLERS.get(keyword)
+  if (handler !== undefined) {
+    handler(draft, line)
+    return
   }
   leave(draft, line)
   const leftover = INSTANCE_LEFTOVERS.get(keyword)
-  if (leftover !== undefined) report.add(leftover.level, line, keyword, leftover.text)
-  else report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
+  if (leftover !== undefined) draft.report.add(leftover.level, line, keyword, leftover.text)
+  else draft.report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
 }
 
 /** Adds a key. One that stands twice counts as it stood last, as in keepalived. */
@@ -147,6 +150,11 @@ const garpNode = (key: string, line: Directive): Node =>
   key.endsWith('repeat') ? numberOr(argumentOf(line)) : durationNode(argumentOf(line), 's')
 
 function takeAuthentication(draft: Draft, line: Directive): void {
+  if (draft.isStrict) {
+    leave(draft, line)
+    draft.report.add('warning', line, 'authentication', 'keepalived ignores it in strict mode: left out')
+    return
+  }
   if (draft.version === '3') {
     leave(draft, line)
     draft.report.add(
@@ -165,7 +173,10 @@ function takeAuthentication(draft: Draft, line: Directive): void {
 
 function takeAddresses(draft: Draft, line: Directive): void {
   const node = importAddresses(line, draft.interfaceName, draft.report)
-  if (node.items.length > 0) return add(draft, 'virtual_ipaddress', node, line)
+  if (node.items.length > 0) {
+    add(draft, 'virtual_ipaddress', node, line)
+    return
+  }
   if ((line.block ?? []).length === 0) {
     draft.report.add('error', line, 'virtual_ipaddress', 'holds no address: write one on a line of its own')
     return
@@ -187,7 +198,8 @@ function advertInt(draft: Draft, line: Directive): Node {
   return scalar(formatDuration(rounded))
 }
 
-function reviewState(draft: Draft, line: Directive): void {
+function takeState(draft: Draft, line: Directive): void {
+  leave(draft, line)
   const isKnown = draft.state === 'MASTER' || draft.state === 'BACKUP'
   if (!isKnown) draft.report.add('error', line, 'state', `must be MASTER or BACKUP, not \`${argumentOf(line)}\``)
   const why = 'not needed: the election goes by priority alone. In keepalived too every node starts as backup'
@@ -208,11 +220,15 @@ function takePreempt(draft: Draft, line: Directive): void {
   add(draft, 'preempt', scalar(keywordOf(line) === 'preempt' || isOverruled), line)
 }
 
-function addPriority(draft: Draft): void {
+function addPriority(draft: Draft, instance: Directive): void {
   if (draft.entries.some((one) => one.key === 'priority')) return
   const isOwner = draft.state === 'MASTER'
   const beside = isOwner ? '`state MASTER` without a priority' : 'keepalived’s default'
-  draft.entries.push(entry('priority', scalar(isOwner ? 255 : 100), { beside }))
+  const after = draft.entries.findIndex((one) => one.key === 'virtual_router_id')
+  draft.entries.splice(after + 1, 0, entry('priority', scalar(isOwner ? 255 : 100), { beside }))
+  if (!isOwner) return
+  const why = 'was not set: with `state MASTER` keepalived takes 255, which nobody can outbid. The same is written here'
+  draft.report.add('warning', instance, 'priority', why)
 }
 
 /** What is not said is said now; the place is beside a comment that speaks of it, or after the priority. */

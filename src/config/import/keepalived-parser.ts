@@ -14,7 +14,7 @@ export function parseKeepalived(text: string, report: Report): DirectiveDraft {
     endLine(builder, comment)
     if (builder.isTooDeep) break
   }
-  for (const open of builder.stack.slice(1)) {
+  for (const open of builder.stack.slice(1).filter(({ words }) => words.length > 0)) {
     const name = open.words.slice(0, 2).join(' ')
     report.add('error', open, name, 'this block is never closed: add its `}`')
   }
@@ -54,7 +54,8 @@ function take(builder: Builder, token: Token, line: number): void {
       builder.current.words.push(token.text)
       return
     case 'open':
-      return openBlock(builder, frame, line)
+      openBlock(builder, frame, line)
+      return
     case 'close': {
       builder.current = undefined
       if (builder.stack.length === 1) {

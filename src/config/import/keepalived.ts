@@ -16,7 +16,7 @@ export function importKeepalived(text: string, report: Report): Entry[] {
   for (const line of lines) {
     const one = keywordOf(line) === 'vrrp_instance' ? importInstance(line, globals, report) : undefined
     if (one === undefined) {
-      behind = [...behind, ...(keywordOf(line) === 'global_defs' ? line.above : leftBehind({ ...line, beside: '' }))]
+      behind = [...behind, ...(keywordOf(line) === 'global_defs' ? globalComments(line) : leftBehind(line))]
       review(line, report)
       continue
     }
@@ -26,6 +26,13 @@ export function importKeepalived(text: string, report: Report): Entry[] {
   const vrrp = list(items, false, [...behind, ...top.tail])
   return items.length === 0 ? [] : [entry('vrrp', vrrp, { place: { file: report.file, line: 1 } })]
 }
+
+/** Comments of global_defs, of which nothing else is left. */
+const globalComments = (line: Directive): readonly string[] => [
+  ...leftBehind({ ...line, words: [keywordOf(line)] }),
+  ...(line.block ?? []).flatMap(leftBehind),
+  ...line.tail
+]
 
 function review(line: Directive, report: Report): void {
   const keyword = keywordOf(line)
@@ -39,9 +46,11 @@ function review(line: Directive, report: Report): void {
 function importGlobals(lines: readonly Directive[], report: Report): GlobalDefaults {
   const garp: Directive[] = []
   let version = '2'
+  let isStrict = false
   for (const line of lines.filter((one) => keywordOf(one) === 'global_defs').flatMap((one) => one.block ?? [])) {
     const keyword = keywordOf(line)
     const leftover = GLOBAL_LEFTOVERS.get(keyword)
+    isStrict ||= keyword === 'vrrp_strict'
     if (keyword === 'vrrp_version') {
       version = argumentOf(line)
       if (version !== '2' && version !== '3') report.add('error', line, keyword, `must be 2 or 3, not \`${version}\``)
@@ -54,7 +63,7 @@ function importGlobals(lines: readonly Directive[], report: Report): GlobalDefau
       report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
     }
   }
-  return { version, garp }
+  return { version, isStrict, garp }
 }
 
 /** Names that the file itself defines: `$NAME=value`. A `$` in front of anything else is just a character. */

@@ -20,6 +20,9 @@ export function validate(root: readonly Entry[], fallback: Place): Note[] {
   })
 }
 
+/** How the text of a note ends that is about something that is not there. */
+export const MISSING = '(it is missing here)'
+
 interface Issue {
   readonly path: Path
   readonly message: string
@@ -43,7 +46,7 @@ function note(top: Node, path: Path, message: string, fallback: Place): Note {
 
 /** What was found there, unless it is missing or a secret. */
 function found(path: Path, node: Node | undefined): string {
-  if (node === undefined) return ' (it is missing here)'
+  if (node === undefined) return ` ${MISSING}`
   if (node.kind !== 'scalar' || path.includes('auth_pass')) return ''
   return `, not \`${node.value}\``
 }

@@ -3,8 +3,8 @@ import type { Entry, Item, ListNode, MapNode, Node, ScalarNode } from './yaml-tr
 /** A tree of values and comments as YAML: two blanks deep, comments in one column, short things on one line. */
 export function writeYaml(header: readonly string[], root: readonly Entry[]): string {
   const rows: Row[] = header.map((text) => ({ indent: 0, text: `# ${text}`, beside: '' }))
-  for (const one of root) {
-    rows.push(BLANK)
+  for (const [i, one] of root.entries()) {
+    if (i === 0 || one.node.kind === 'list') rows.push(BLANK)
     rows.push(...entryRows(one, 0, one.node.kind === 'list'))
   }
   return `${align(rows).join('\n')}\n`

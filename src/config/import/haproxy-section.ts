@@ -2,7 +2,7 @@ import { argumentOf, type Directive, keywordOf } from './directive.js'
 import type { Report } from './report.js'
 
 /** A listen, frontend, backend or defaults section with what it inherits. */
-export interface Proxy {
+export interface Section {
   readonly head: Directive
   readonly kind: string
   readonly name: string
@@ -12,9 +12,9 @@ export interface Proxy {
 }
 
 /** The sections that carry traffic, each with the defaults that apply to it. */
-export function proxiesOf(sections: readonly Directive[], report: Report): Proxy[] {
-  const named = new Map<string, Proxy>()
-  const proxies: Proxy[] = []
+export function proxiesOf(sections: readonly Directive[], report: Report): Section[] {
+  const named = new Map<string, Section>()
+  const proxies: Section[] = []
   let latest: readonly Directive[] = []
   for (const head of sections) {
     const kind = keywordOf(head)
@@ -59,14 +59,14 @@ export function fullKeyword(line: Directive): string {
 export const isNegated = (line: Directive): boolean => line.words[0] === 'no'
 
 /** The line that counts: the last one of its own section, else of the defaults. */
-export const settingOf = (proxy: Proxy, keyword: string): Directive | undefined => linesOf(proxy, keyword).at(-1)
+export const settingOf = (proxy: Section, keyword: string): Directive | undefined => linesOf(proxy, keyword).at(-1)
 
 /** Every line with this keyword that applies, the one that counts last. */
-export const linesOf = (proxy: Proxy, keyword: string): readonly Directive[] =>
+export const linesOf = (proxy: Section, keyword: string): readonly Directive[] =>
   [...proxy.inherited, ...proxy.own].filter((line) => fullKeyword(line) === keyword)
 
 /** The mode of a section: tcp unless it says otherwise. */
-export function modeOf(proxy: Proxy): string {
+export function modeOf(proxy: Section): string {
   const line = settingOf(proxy, 'mode')
   return line === undefined ? 'tcp' : argumentOf(line)
 }

@@ -1,0 +1,104 @@
+import { open, writeFile } from 'node:fs/promises'
+import type { CommandModule } from 'yargs'
+import { errnoOf, messageOf } from '../base/errors.js'
+import { type Conversion, convert, MAX_SOURCE_BYTES, type Source } from '../config/import/convert.js'
+import { formatReport } from '../config/import/report.js'
+
+interface ImportOptions {
+  readonly keepalived: string | undefined
+  readonly haproxy: string | undefined
+  readonly output: string | undefined
+  readonly force: boolean
+}
+
+/** `vipd import`: the old files in, YAML on stdout or in a file, the report on stderr. 0 done, 1 it failed, 2 not understood. */
+export const importCommand: CommandModule<object, ImportOptions> = {
+  command: 'import',
+  describe: 'Turn keepalived.conf and haproxy.cfg into a vipd configuration',
+  builder: (args) =>
+    args
+      .option('keepalived', { type: 'string', requiresArg: true, describe: 'The keepalived.conf to read' })
+      .option('haproxy', { type: 'string', requiresArg: true, describe: 'The haproxy.cfg to read' })
+      .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Write here instead of stdout' })
+      .option('force', { type: 'boolean', default: false, describe: 'Overwrite the output file if it exists' })
+      .example(
+        'vipd import --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg -o vipd.yaml',
+        ''
+      ),
+  handler: async (options) => {
+    process.exitCode = await runImport(options)
+  }
+}
+
+/** The command without yargs; its exit code. */
+export async function runImport({ keepalived, haproxy, output, force }: ImportOptions): Promise<0 | 1 | 2> {
+  if (keepalived === undefined && haproxy === undefined) {
+    say('vipd import: give it a file: --keepalived FILE, --haproxy FILE, or both\n')
+    return 2
+  }
+  const sources = [await readSource(keepalived), await readSource(haproxy)] as const
+  if (sources.some((one) => one === 'unreadable')) return 1
+  const [first, second] = sources.map((one) => (one === 'unreadable' ? undefined : one))
+  const conversion = convert(first, second)
+  say(formatReport(conversion.notes, conversion.carried, { colour: process.stderr.isTTY === true }))
+  switch (conversion.outcome) {
+    case 'done':
+      return await deliver(conversion, output, force)
+    case 'refused':
+      return 1
+    case 'unreadable':
+      return 2
+  }
+}
+
+const say = (text: string): void => {
+  process.stderr.write(text)
+}
+
+/** The file's text; 'unreadable' after it has been said why. */
+async function readSource(path: string | undefined): Promise<Source | 'unreadable' | undefined> {
+  if (path === undefined) return undefined
+  try {
+    const handle = await open(path, 'r')
+    try {
+      const { size } = await handle.stat()
+      if (size > MAX_SOURCE_BYTES) throw new Error('it is longer than 1 MiB: this is no configuration file')
+      return { path, text: await handle.readFile('utf8') }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    say(`vipd import: cannot read ${path}: ${reason(error)}\n`)
+    return 'unreadable'
+  }
+}
+
+async function deliver({ yaml }: Conversion, output: string | undefined, force: boolean): Promise<0 | 1> {
+  if (output === undefined) {
+    process.stdout.write(yaml)
+    return 0
+  }
+  try {
+    // There may be a password in it.
+    await writeFile(output, yaml, { flag: force ? 'w' : 'wx', mode: 0o640 })
+    return 0
+  } catch (error) {
+    say(`vipd import: cannot write ${output}: ${reason(error)}\n`)
+    return 1
+  }
+}
+
+function reason(error: unknown): string {
+  switch (errnoOf(error)) {
+    case 'ENOENT':
+      return 'there is no such file or directory'
+    case 'EACCES':
+      return 'permission denied'
+    case 'EISDIR':
+      return 'it is a directory'
+    case 'EEXIST':
+      return 'it exists already: choose another name, or add --force to overwrite it'
+    default:
+      return messageOf(error)
+  }
+}

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import t from 'tap'
+import { parse } from 'yaml'
+import { convert } from '../../../src/config/import/convert.js'
+import { formatReport } from '../../../src/config/import/report.js'
+import { configSchema } from '../../../src/config/schema.js'
+
+const goldens = (name: string): string =>
+  (readFileSync(new URL(`../../../../test/golden/import/${name}.txt`, import.meta.url), 'utf8').split('-----')[0] ?? '')
+    .split(/^>>> .*\n/m)
+    .slice(1)
+    .join('\n')
+
+const KEEPALIVED = `${goldens('seed-backup')}\n${goldens('keepalived-shapes')}`
+const HAPROXY = `${goldens('several-services')}\n${goldens('frontend-backend')}`
+
+/** What breaks parsers, put anywhere, or a piece of the file cut out, doubled or moved. */
+const mutations = fc.array(
+  fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.integer({ min: 0, max: 60 }),
+    put: fc.oneof(
+      fc.constantFrom(
+        '{',
+        '}',
+        '"',
+        "'",
+        '\\',
+        '#',
+        '!',
+        '\n',
+        '$',
+        `"$${'{X}'}"`,
+        ' ',
+        '\0',
+        '\ufeff',
+        '__proto__',
+        '-1',
+        '1e9',
+        '[',
+        ':',
+        '@x '
+      ),
+      fc.string({ unit: 'binary', maxLength: 12 }),
+      fc.constantFrom(
+        'include x\n',
+        'default-server check\n',
+        'server a 1.2.3.4:5\n',
+        'authentication {\n',
+        'from base',
+        'listen __proto__\n',
+        'constructor\n'
+      )
+    )
+  }),
+  { minLength: 1, maxLength: 12 }
+)
+
+type Mutation = { at: number; cut: number; put: string }
+
+const mutate = (text: string, steps: readonly Mutation[]): string =>
+  steps.reduce((now, { at, cut, put }) => {
+    const start = Math.floor(at * now.length)
+    return now.slice(0, start) + put + now.slice(start + cut)
+  }, text)
+
+t.test(
+  'whatever becomes of the files, an import ends, says why it failed, or gives a sound configuration',
+  async (t) => {
+    fc.assert(
+      fc.property(mutations, mutations, (first, second) => {
+        const keepalived = { path: 'keepalived.conf', text: mutate(KEEPALIVED, first) }
+        const haproxy = { path: 'haproxy.cfg', text: mutate(HAPROXY, second) }
+        for (const result of [
+          convert(keepalived, haproxy),
+          convert(keepalived, undefined),
+          convert(undefined, haproxy)
+        ]) {
+          formatReport(result.notes, result.carried, { colour: true })
+          if (result.outcome !== 'done')
+            return result.notes.some(({ level }) => level === 'error' || level === 'refused')
+          if (!configSchema.safeParse(parse(result.yaml)).success) return false
+        }
+        return true
+      }),
+      { numRuns: 300 }
+    )
+    t.pass('300 runs')
+  }
+)
+
+t.test('no report holds a password', async (t) => {
+  for (const line of [
+    'auth_pass SECRET-and-too-long',
+    'auth_type PASS auth_pass SECRET',
+    'auth_pass $_SECRET',
+    'auth_passs SECRET',
+    'auth_pass "SECRET'
+  ]) {
+    const text = `vrrp_instance V {\ninterface e\nvirtual_router_id 1\nauthentication {\nauth_type PASS\n${line} # why\n}\nvirtual_ipaddress { 10.0.0.1 }\n}\n`
+    const { notes, carried } = convert({ path: 'k', text }, undefined)
+    t.notMatch(formatReport(notes, carried, { colour: false }), /SECRET/, line)
+  }
+})
+
+t.test('a control character of a file does not reach the terminal', async (t) => {
+  const { notes, carried } = convert(undefined, {
+    path: 'h',
+    text: 'listen a\n\u001b]0;x\u0007 y\nbind :1\nserver x 1.2.3.4:5 check\n'
+  })
+  const report = formatReport(notes, carried, { colour: false })
+  t.notOk(report.includes('\u001b') || report.includes('\u0007'))
+})
+
+t.test('more than 1 MiB is refused before it is read', async (t) => {
+  const { outcome, notes } = convert(undefined, { path: 'h', text: 'listen a\n'.repeat(200_000) })
+  t.equal(outcome, 'unreadable')
+  t.equal(notes.length, 1)
+})
+
+t.test('large files of the worst kind end in time', async (t) => {
+  const worst = [
+    'listen a\nbind :1\nserver x 1.2.3.4:5 check\n'.repeat(2400),
+    `listen a\nbind ${':1,'.repeat(300_000)}:2\nserver x 1.2.3.4:5\n`,
+    `frontend f\nbind :1\ndefault_backend b\n${'frontend f\nbind :1\ndefault_backend b\n'.repeat(60)}backend b\n${'server x 1.2.3.4:5 check\n'.repeat(9000)}`,
+    'defaults\ntimeout client 1s\n'.repeat(4500)
+  ]
+  for (const text of worst) {
+    const start = performance.now()
+    convert(undefined, { path: 'h', text })
+    t.ok(performance.now() - start < 10_000, `${Math.round(performance.now() - start)} ms`)
+  }
+  const deep = { path: 'k', text: 'a {\n'.repeat(9000) }
+  t.equal(convert(deep, undefined).outcome, 'unreadable')
+  const many = {
+    path: 'k',
+    text: 'vrrp_instance V { interface e\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1 }\n}\n'.repeat(2400)
+  }
+  t.equal(convert(many, undefined).outcome, 'unreadable')
+})
