@@ -77,7 +77,8 @@ class VrrpSocket : public Napi::ObjectWrap<VrrpSocket> {
     const Napi::Object given = object_at(info, 0);
     const auto family = integer_of<int>(given, "family", 4, 6);
     const VrrpOptions options{family == 4 ? AF_INET : AF_INET6, string_of(given, "interface"),
-                              integer_of<unsigned>(given, "interfaceIndex", 1, INT32_MAX), string_of(given, "group")};
+                              integer_of<unsigned>(given, "interfaceIndex", 1, INT32_MAX), string_of(given, "group"),
+                              string_of(given, "source")};
     family_ = options.family;
     interface_index_ = options.interface_index;
     Result<Fd> opened = open_vrrp(options);

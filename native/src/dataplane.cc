@@ -37,7 +37,9 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
     }
     if (std::any_of(kept.begin(), kept.end(), same)) continue;  // named twice
     if (std::any_of(opened.begin(), opened.end(), [&](const Opened& o) { return same(o.group); })) continue;
-    Result<Opened> result = open(address, *table);
+    const auto overlaps = [&address](const Opened& one) { return one.group->address.overlaps(address); };
+    const bool ours = std::any_of(opened.begin(), opened.end(), overlaps);
+    Result<Opened> result = open(address, *table, ours);
     if (const Errno* error = std::get_if<Errno>(&result)) return PublishError{*error, address};
     opened.push_back(std::move(*std::get_if<Opened>(&result)));
   }
@@ -72,16 +74,15 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
   return std::nullopt;
 }
 
-Result<DataPlane::Opened> DataPlane::open(const Address& address, const Table& table) {
-  if (Status taken = check_free(address, table.id)) return *taken;
+Result<DataPlane::Opened> DataPlane::open(const Address& address, const Table& table, bool ours) {
+  if (Status taken = check_free(address, table.id, ours)) return *taken;
   Result<std::vector<Fd>> fds = open_listeners(address, table, static_cast<unsigned>(plane_.workers.size()));
   if (const Errno* error = std::get_if<Errno>(&fds)) return *error;
   return Opened{std::make_shared<const ListenerGroup>(ListenerGroup{++last_group_, address}),
                 std::move(*std::get_if<std::vector<Fd>>(&fds))};
 }
 
-Status DataPlane::check_free(const Address& address, std::uint16_t service) const noexcept {
-  bool ours = false;
+Status DataPlane::check_free(const Address& address, std::uint16_t service, bool ours) const noexcept {
   for (const auto& [id, other] : services_) {
     for (const auto& group : other.listeners) {
       if (!group->address.overlaps(address)) continue;

@@ -51,8 +51,9 @@ class DataPlane {
   };
 
   DataPlane(const PlaneOptions& options, EventSink& sink) : plane_(options.mode, sink) {}
-  [[nodiscard]] Result<Opened> open(const Address& address, const Table& table);
-  [[nodiscard]] Status check_free(const Address& address, std::uint16_t service) const noexcept;
+  // `ours`: an overlapping listener of the same table is already open.
+  [[nodiscard]] Result<Opened> open(const Address& address, const Table& table, bool ours);
+  [[nodiscard]] Status check_free(const Address& address, std::uint16_t service, bool ours) const noexcept;
   void retire(std::vector<std::shared_ptr<const ListenerGroup>>& listeners);
 
   Plane plane_;

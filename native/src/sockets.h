@@ -26,6 +26,7 @@ struct VrrpOptions {
   std::string interface;
   unsigned interface_index;
   std::string group;
+  std::string source;  // address that multicasts are sent from
 };
 
 struct VrrpPacket {

@@ -41,6 +41,7 @@ Status set_up_v4(int fd, const VrrpOptions& options) noexcept {
   if (inet_pton(AF_INET, options.group.c_str(), &group.imr_multiaddr) != 1) return Errno{EINVAL, "inet_pton"};
   ip_mreqn interface{};
   interface.imr_ifindex = group.imr_ifindex;
+  if (inet_pton(AF_INET, options.source.c_str(), &interface.imr_address) != 1) return Errno{EINVAL, "inet_pton"};
   const Option wanted[] = {
       {IPPROTO_IP, IP_MULTICAST_ALL, &kOff, sizeof kOff},  // else groups of other sockets on this host come too
       {IPPROTO_IP, IP_MULTICAST_LOOP, &kOff, sizeof kOff},

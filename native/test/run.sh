@@ -1,0 +1,30 @@
+#!/bin/sh
+# Builds the data plane without Node, under ASan + UBSan and under TSan, and drives it on loopback for some seconds.
+set -eu
+cd "$(dirname "$0")"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+core=$(ls ../src/*.cc | grep -v addon)
+compile() {
+  name=$1
+  shift
+  mkdir "$out/$name.o"
+  for file in $core drive.cc; do
+    echo "g++ -std=c++20 -O1 -g1 -Wall -Wextra -fno-omit-frame-pointer -pthread $* -c $file -o $out/$name.o/$(basename "$file").o"
+  done
+}
+link() {
+  name=$1
+  shift
+  g++ "$@" -pthread "$out/$name.o"/*.o -o "$out/$name"
+}
+{
+  compile address -fsanitize=address,undefined -fno-sanitize-recover=all
+  compile thread -fsanitize=thread
+} | xargs -P 2 -I{} sh -c '{}'
+link address -fsanitize=address,undefined
+link thread -fsanitize=thread
+echo 'AddressSanitizer, UndefinedBehaviorSanitizer'
+"$out/address" "${1:-2}"
+echo ThreadSanitizer
+TSAN_OPTIONS=halt_on_error=1 "$out/thread" "${1:-2}"
