@@ -24,8 +24,15 @@ function ask(socketPath: string, method: string, path: string): Promise<unknown>
       })
       incoming.once('error', (error) => reject(explain(socketPath, error)))
       incoming.once('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8')
+        if (incoming.statusCode !== 200) {
+          const said = text.slice(0, 200).trim()
+          return reject(
+            new VipdError('NOT_RUNNING', `${socketPath} answers ${method} ${path} by ${incoming.statusCode}: ${said}`)
+          )
+        }
         try {
-          resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
+          resolve(JSON.parse(text))
         } catch (error) {
           reject(explain(socketPath, error))
         }

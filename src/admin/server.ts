@@ -104,7 +104,12 @@ export class AdminServer {
     request.resume()
     const route = routes[`${request.method} ${request.url?.split('?')[0]}`]
     const { code, body } =
-      route === undefined ? { code: 404, body: { error: 'not found' } } : await route(this.#control)
+      route === undefined
+        ? { code: 404, body: { error: 'not found' } }
+        : await route(this.#control).catch((error: unknown) => {
+            this.#onError(error)
+            return { code: 500, body: { error: messageOf(error) } }
+          })
     response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' })
     response.end(`${JSON.stringify(body)}\n`)
   }

@@ -17,12 +17,12 @@ const INSTEAD: Readonly<Record<string, string>> = {
 
 /** What to do about an unknown key: the word to use instead, or the nearest known key, or all that are known. */
 export function unknownKeyHint(key: string, known: readonly string[]): string {
-  const instead = INSTEAD[key]
+  const instead = Object.hasOwn(INSTEAD, key) ? INSTEAD[key] : undefined
   if (instead !== undefined) return instead
   const nearest = known
     .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase().replaceAll('-', '_'), candidate) }))
     .sort((a, b) => a.distance - b.distance)[0]
-  if (nearest !== undefined && nearest.distance <= Math.max(2, Math.floor(key.length / 3))) {
+  if (nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(key.length / 3))) {
     return `did you mean \`${nearest.candidate}\`?`
   }
   return `known here: ${known.join(', ')}`

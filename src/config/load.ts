@@ -28,7 +28,7 @@ export async function loadConfig(file: string): Promise<Loaded> {
 /** YAML text → Config, or every problem with its line and column, in the order of the file. */
 export function parseConfig(text: string): Loaded {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: 'error' })
   if (document.errors.length > 0) {
     const problems = document.errors.map((error) => {
       const { line, col } = lines.linePos(error.pos[0])

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Log } from '../base/log.js'
@@ -13,6 +12,7 @@ import { Instance } from '../vrrp/instance.js'
 import { Wire } from '../vrrp/wire.js'
 import { Interface } from './interfaces.js'
 import { Pulse } from './pulse.js'
+import { defaultThreads } from './threads.js'
 
 export interface Ports {
   readonly addon: Addon
@@ -48,10 +48,10 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
   const wanted = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
-  const descriptors = addon.raiseDescriptorLimit(descriptorsFor(wanted))
-  const fits = Math.min(wanted, sessionsWithin(descriptors))
-  const short = shortage(wanted, descriptors)
-  const threads = config.threads ?? Math.min(64, availableParallelism())
+  const threads = config.threads ?? defaultThreads()
+  const descriptors = addon.raiseDescriptorLimit(descriptorsFor(wanted, threads))
+  const fits = Math.min(wanted, sessionsWithin(descriptors, threads))
+  const short = shortage(wanted, threads, descriptors)
   const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits) }, (event) =>
     services[event.service]?.onEvent(event)
   )

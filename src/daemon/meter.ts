@@ -3,7 +3,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** What the process costs, and how late its main thread runs: the election lives there. */
 export class Meter {
-  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 })
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 })
   #maxNs = 0
   #p99Ns = 0
 

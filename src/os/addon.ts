@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { messageOf, VipdError } from '../base/errors.js'
 
 /**
  * The native addon: its whole interface, and the only place that loads it.
@@ -187,8 +188,14 @@ const require = createRequire(import.meta.url)
 
 let loaded: Addon | undefined
 
-/** Loads the addon on first use. Throws when it was not built for this machine. */
+/** Loads the addon on first use. Throws a VipdError when it was not built for this machine. */
 export function addon(): Addon {
-  loaded ??= require('node-gyp-build')(fileURLToPath(new URL('../../../native', import.meta.url))) as Addon
-  return loaded
+  try {
+    loaded ??= require('node-gyp-build')(fileURLToPath(new URL('../../../native', import.meta.url))) as Addon
+    return loaded
+  } catch (error) {
+    const message =
+      'the native addon was not built for this machine: run `npm run build:native` (needs g++, make and python3)'
+    throw new VipdError('ADDON_MISSING', message, { reason: messageOf(error) }, error)
+  }
 }

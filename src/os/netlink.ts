@@ -36,19 +36,30 @@ export class Netlink {
   readonly #addon: Pick<Addon, 'NetlinkEvents'>
   readonly #onChange: () => void
   readonly #onError: (error: unknown) => void
+  readonly #openSocket: () => NetlinkSocket
   #requests: NetlinkSocket | undefined
   #events: NativeCloseable | undefined
   #queue: Promise<unknown> = Promise.resolve()
   #links = new Map<number, Link>()
   #addresses = new Map<string, KernelAddress>()
   #overruns = 0
-  #isResyncing = false
+  /** Events were lost since the last reading began. */
+  #isLost = false
+  /** What was heard while everything is read anew: it may be younger than what was read. */
+  #heard: KernelEvent[] | undefined
 
   /**
    * @param onChange something in the mirror is different now
    * @param onError an overrun could not be answered: the mirror may be stale
+   * @param openSocket what requests go over
    */
-  constructor(addon: Pick<Addon, 'NetlinkEvents'>, onChange: () => void, onError: (error: unknown) => void) {
+  constructor(
+    addon: Pick<Addon, 'NetlinkEvents'>,
+    onChange: () => void,
+    onError: (error: unknown) => void,
+    openSocket: () => NetlinkSocket = () => createNetlink(Protocol.ROUTE)
+  ) {
+    this.#openSocket = openSocket
     this.#addon = addon
     this.#onChange = onChange
     this.#onError = onError
@@ -56,12 +67,13 @@ export class Netlink {
 
   /** Subscribes, then reads everything: no change falls between the two. */
   async start(): Promise<void> {
-    this.#requests = createNetlink(Protocol.ROUTE)
+    this.#requests = this.#openSocket()
     this.#events = new this.#addon.NetlinkEvents(
       (messages) => this.#onEvents(messages),
       () => this.#onOverrun()
     )
     await this.#resync()
+    if (this.#isLost) await this.#resyncAfterLoss()
   }
 
   /** Closes both sockets; a request under way fails by its deadline. */
@@ -98,7 +110,7 @@ export class Netlink {
     const payload = encodeNewAddress(index, prefix, leaseS)
     const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.EXCL)
     if (errno === 0) {
-      this.#remember({ index, prefix, protocol: 0, isLeased: true })
+      this.#apply([{ type: 'address', isGone: false, address: { index, prefix, protocol: 0, isLeased: true } }])
       return 'added'
     }
     const renewed =
@@ -113,7 +125,7 @@ export class Netlink {
   async removeAddress(index: number, prefix: Prefix): Promise<void> {
     const errno = await this.#change(MessageType.DELADDR, encodeDelAddress(index, prefix), 0)
     if (errno !== 0 && errno !== ERRNO.EADDRNOTAVAIL && errno !== ERRNO.ENODEV) throw failed('remove', prefix, errno)
-    this.#addresses.delete(keyOf(index, prefix))
+    this.#apply([{ type: 'address', isGone: true, address: { index, prefix, protocol: 0, isLeased: true } }])
   }
 
   #change(type: number, payload: Uint8Array[], flags: number): Promise<number> {
@@ -135,7 +147,21 @@ export class Netlink {
     return turn
   }
 
+  /** Reads everything anew. What the kernel tells meanwhile is put on top: it may have happened after its part was read. */
   async #resync(): Promise<void> {
+    this.#heard = []
+    try {
+      const { links, addresses } = await this.#dump()
+      for (const event of this.#heard) store(links, addresses, event)
+      this.#links = links
+      this.#addresses = addresses
+    } finally {
+      this.#heard = undefined
+    }
+    this.#onChange()
+  }
+
+  async #dump(): Promise<{ links: Map<number, Link>; addresses: Map<string, KernelAddress> }> {
     const links = new Map<number, Link>()
     const addresses = new Map<string, KernelAddress>()
     for (const type of [MessageType.GETLINK, MessageType.GETADDR]) {
@@ -149,29 +175,35 @@ export class Netlink {
           store(links, addresses, event)
       }
     }
-    this.#links = links
-    this.#addresses = addresses
-    this.#onChange()
+    return { links, addresses }
   }
 
   #onEvents(messages: Buffer): void {
-    for (const event of decodeEvents(messages)) store(this.#links, this.#addresses, event)
+    this.#apply(decodeEvents(messages))
     this.#onChange()
+  }
+
+  #apply(events: readonly KernelEvent[]): void {
+    for (const event of events) store(this.#links, this.#addresses, event)
+    this.#heard?.push(...events)
   }
 
   #onOverrun(): void {
     this.#overruns++
-    if (this.#isResyncing) return
-    this.#isResyncing = true
-    this.#resync()
-      .catch(this.#onError)
-      .finally(() => {
-        this.#isResyncing = false
-      })
+    this.#isLost = true
+    if (this.#heard === undefined) void this.#resyncAfterLoss()
   }
 
-  #remember(address: KernelAddress): void {
-    this.#addresses.set(keyOf(address.index, address.prefix), address)
+  /** An overrun while everything is read calls for another reading. */
+  async #resyncAfterLoss(): Promise<void> {
+    try {
+      while (this.#isLost && this.#requests !== undefined) {
+        this.#isLost = false
+        await this.#resync()
+      }
+    } catch (error) {
+      this.#onError(error)
+    }
   }
 }
 

@@ -103,7 +103,7 @@ function openByRawSocket(
   open.add(socket)
   let isOpen = true
   let unsent = 0
-  let onFlushed = (): void => undefined
+  const waiting: (() => void)[] = []
   socket.on('message', (buffer) => {
     const packet = parseIpv4(buffer)
     if (!isOpen || packet === undefined) return
@@ -127,14 +127,14 @@ function openByRawSocket(
       unsent++
       socket.send(Buffer.from(payload), 0, payload.length, destination, (error) => {
         unsent--
-        if (unsent === 0) onFlushed()
+        if (unsent === 0) for (const resolve of waiting.splice(0)) resolve()
         if (error instanceof Error && isOpen) handlers.onError(messageOf(error))
       })
     },
     async flush() {
       if (unsent === 0 || !isOpen) return
       await Promise.race([
-        new Promise<void>((resolve) => (onFlushed = resolve)),
+        new Promise<void>((resolve) => waiting.push(resolve)),
         sleep(FLUSH_MS, undefined, { ref: false })
       ])
     },

@@ -1,5 +1,5 @@
-import { formatAddressMessage, MessageType, parseAddressMessage, parseLinkMessage } from 'netlink/dist/rt/structs.js'
-import { AttrStream, parseAttributes, parseMessages } from 'netlink/dist/structs.js'
+import { formatAddressMessage, MessageType } from 'netlink/dist/rt/structs.js'
+import { AttrStream, parseAttributes, parseMessage } from 'netlink/dist/structs.js'
 import { addressBytes, formatAddress, type Prefix } from '../base/ip.js'
 
 /** A network interface as the kernel has it. */
@@ -33,20 +33,33 @@ export type KernelEvent =
 /** IFA_PROTO of the addresses that vipd adds: by it an orphan is known. Unassigned in rt_addrprotos (keepalived has 18). */
 export const VIPD_PROTOCOL = 118
 
-const IFA_PROTO = 11
+/** Attributes of a link (if_link.h) and of an address (if_addr.h): those that are read, and no others. */
+const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4 } as const
+const IFA = { ADDRESS: 1, LOCAL: 2, CACHEINFO: 6, PROTO: 11 } as const
+const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40 } as const
+/** struct ifinfomsg, struct ifaddrmsg and struct nlmsghdr. */
+const LINK_BYTES = 16
+const ADDRESS_BYTES = 8
+const HEADER_BYTES = 16
 const AF_INET = 2
 const AF_INET6 = 10
 const FOREVER = 0xffff_ffff
 
-/** A buffer of rtnetlink messages → what they say. Kinds that are not about links and addresses are left out. */
+/** A buffer of rtnetlink messages → what they say. Kinds that are not about links and addresses are left out. Never throws. */
 export function decodeEvents(messages: Buffer): KernelEvent[] {
-  return parseMessages(messages).flatMap((message) => {
-    const data = Buffer.isBuffer(message.data) ? message.data : Buffer.concat([message.data].flat())
-    return decodeEvent(message.type, data)
-  })
+  const events: KernelEvent[] = []
+  let rest = messages
+  while (rest.length >= HEADER_BYTES) {
+    const length = rest.readUInt32LE(0)
+    if (length < HEADER_BYTES || length > rest.length) break
+    const { type, data } = parseMessage(rest).x
+    events.push(...decodeEvent(type, Buffer.concat([data].flat())))
+    rest = rest.subarray((length + 3) & ~3)
+  }
+  return events
 }
 
-/** One rtnetlink message → what it says; none when it is of another kind. */
+/** One rtnetlink message → what it says; none when it is of another kind, or is none. Never throws. */
 export function decodeEvent(type: number, data: Buffer): KernelEvent[] {
   switch (type) {
     case MessageType.NEWLINK:
@@ -60,49 +73,55 @@ export function decodeEvent(type: number, data: Buffer): KernelEvent[] {
   }
 }
 
+/**
+ * The attributes behind a message's head, as bytes. netlink's own readers of whole links are not used: they refuse a
+ * message for any attribute, of whatever device, that a later kernel has made longer.
+ */
+function attributesOf(data: Buffer, head: number): Map<number, Buffer> | undefined {
+  const attributes = new Map<number, Buffer>()
+  try {
+    parseAttributes(data.subarray(head), ({ type, data: value }) => {
+      attributes.set(type, Buffer.concat([value].flat()))
+    })
+  } catch {
+    return undefined
+  }
+  return attributes
+}
+
 function decodeLink(data: Buffer, isGone: boolean): KernelEvent[] {
-  const { data: head, attrs } = parseLinkMessage(data)
+  const attributes = data.length < LINK_BYTES ? undefined : attributesOf(data, LINK_BYTES)
+  const name = attributes?.get(IFLA.IFNAME)
   // Bridge ports speak in AF_BRIDGE messages of their own: those are not about the link itself.
-  if ((head.family ?? 0) !== 0 || head.index === undefined || attrs.ifname === undefined) return []
-  const flags = head.flags ?? {}
+  if (attributes === undefined || name === undefined || data[0] !== 0) return []
+  const flags = data.readUInt32LE(8)
+  const mtu = attributes.get(IFLA.MTU)
   const link: Link = {
-    index: head.index,
-    name: attrs.ifname,
-    isUp: flags.up === true,
-    isRunning: flags.running === true,
-    isLoopback: flags.loopback === true,
-    mac: Uint8Array.from(attrs.address ?? []),
-    mtu: attrs.mtu ?? 0
+    index: data.readInt32LE(4),
+    name: name.toString('utf8').split('\0')[0] ?? '',
+    isUp: (flags & IFF.UP) !== 0,
+    isRunning: (flags & IFF.RUNNING) !== 0,
+    isLoopback: (flags & IFF.LOOPBACK) !== 0,
+    mac: Uint8Array.from(attributes.get(IFLA.ADDRESS) ?? []),
+    mtu: mtu?.length === 4 ? mtu.readUInt32LE(0) : 0
   }
   return [{ type: 'link', link, isGone }]
 }
 
 function decodeAddress(data: Buffer, isGone: boolean): KernelEvent[] {
-  const { data: head, attrs } = parseAddressMessage(data)
+  const attributes = data.length < ADDRESS_BYTES ? undefined : attributesOf(data, ADDRESS_BYTES)
   // IPv4 has the local address in IFA_LOCAL, IPv6 in IFA_ADDRESS.
-  const bytes = attrs.local ?? attrs.address
-  if (head.index === undefined || bytes === undefined || (bytes.length !== 4 && bytes.length !== 16)) return []
-  const valid = attrs.cacheInfo?.ifaValid ?? FOREVER
+  const bytes = attributes?.get(IFA.LOCAL) ?? attributes?.get(IFA.ADDRESS)
+  if (attributes === undefined || (bytes?.length !== 4 && bytes?.length !== 16)) return []
+  const cacheInfo = attributes.get(IFA.CACHEINFO)
+  const valid = cacheInfo !== undefined && cacheInfo.length >= 8 ? cacheInfo.readUInt32LE(4) : FOREVER
   const address: KernelAddress = {
-    index: head.index,
-    prefix: {
-      address: formatAddress(bytes),
-      family: bytes.length === 4 ? 4 : 6,
-      length: head.prefixlen ?? 0
-    },
-    protocol: protocolOf(data),
+    index: data.readUInt32LE(4),
+    prefix: { address: formatAddress(bytes), family: bytes.length === 4 ? 4 : 6, length: data[1] ?? 0 },
+    protocol: attributes.get(IFA.PROTO)?.[0] ?? 0,
     isLeased: valid !== FOREVER
   }
   return [{ type: 'address', address, isGone }]
-}
-
-/** IFA_PROTO, which the codec does not know, read from behind the 8 bytes of struct ifaddrmsg. */
-function protocolOf(data: Buffer): number {
-  let protocol = 0
-  parseAttributes(data.subarray(8), (attribute) => {
-    if (attribute.type === IFA_PROTO) protocol = Buffer.concat([attribute.data].flat())[0] ?? 0
-  })
-  return protocol
 }
 
 /** The payload of RTM_NEWADDR. `leaseS`: seconds until the kernel drops the address by itself. */
@@ -112,7 +131,7 @@ export function encodeNewAddress(index: number, prefix: Prefix, leaseS: number):
     cacheInfo: { ifaValid: leaseS, ifaPrefered: 0 },
     flags: { nodad: true, ...(prefix.family === 6 ? { noprefixroute: true } : {}) }
   })
-  stream.push(IFA_PROTO, Buffer.from([VIPD_PROTOCOL]))
+  stream.push(IFA.PROTO, Buffer.from([VIPD_PROTOCOL]))
   return stream.bufs
 }
 

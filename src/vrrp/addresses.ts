@@ -51,6 +51,11 @@ export class Addresses {
     return this.#leaseS
   }
 
+  /** All of them were put on the interface, and are ours. */
+  get isHeld(): boolean {
+    return this.#wanted && this.#isAnnounced
+  }
+
   /** The addresses with whether each is on the interface now. */
   snapshot(): { address: string; held: boolean }[] {
     const index = this.#index

@@ -17,6 +17,8 @@ export interface AnnouncerPorts {
   readonly clock: Clock
   readonly log: Log
   readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
+  /** Asked before each burst: whether the addresses are still ours. It may call `stop`. */
+  readonly mayAnnounce: () => boolean
 }
 
 /** Where the addresses are. */
@@ -88,11 +90,12 @@ export class Announcer {
     if (this.#settings.refreshMs === 0) return
     this.#refresh = this.#ports.clock.after(this.#settings.refreshMs, () => {
       this.#burst(this.#settings.refreshRepeat)
-      this.#armRefresh()
+      if (this.#where !== null) this.#armRefresh()
     })
   }
 
   #burst(repeat: number): void {
+    if (!this.#ports.mayAnnounce()) return
     const where = this.#where
     if (where === null || where.mac.length !== 6) return
     for (const address of where.addresses) {

@@ -14,7 +14,7 @@ import type { Listener, Wire } from './wire.js'
 export interface InstancePorts {
   readonly clock: Clock
   readonly log: Log
-  readonly wire: Pick<Wire, 'add' | 'send' | 'flush' | 'kind'>
+  readonly wire: Pick<Wire, 'add' | 'send' | 'flush' | 'kind' | 'heard'>
   readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress'>
   readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
   /** Wall time, for people alone. */
@@ -47,6 +47,8 @@ export interface InstanceStatus {
 /** Two renewals come no closer than this, however fast the adverts. */
 const LEAST_BETWEEN_RENEWALS_MS = 400
 const RETRY_REFUSED_ADDRESS_MS = 5000
+/** More than a socket's buffer holds: a flood of packets cannot put off a takeover for ever. */
+const MOST_LOOKS = 1000
 
 /** The driver of one election: owns its timers, performs what the machine decides, and proves to be alive before it renews the lease. */
 export class Instance implements Listener {
@@ -85,7 +87,12 @@ export class Instance implements Listener {
       addressFault: undefined,
       outside: []
     }
-    this.#announcer = new Announcer(config.garp, { clock: ports.clock, log: this.#log, sendFrame: ports.sendFrame })
+    this.#announcer = new Announcer(config.garp, {
+      clock: ports.clock,
+      log: this.#log,
+      sendFrame: ports.sendFrame,
+      mayAnnounce: () => this.#isStillMaster()
+    })
     this.#addresses = new Addresses(config.virtualIpaddress, leaseSeconds(config.advertIntMs), {
       kernel: ports.kernel,
       log: this.#log,
@@ -111,11 +118,14 @@ export class Instance implements Listener {
   /** What the instance's fitness hangs on, as it is now. The first call starts the election. */
   update(fitness: Omit<Fitness, 'interface' | 'addressFault'>): void {
     if (this.#isStopped) return
+    const hasMoved = macOf(this.#fitness) !== macOf(fitness)
     this.#fitness = { ...fitness, interface: this.#config.interface, addressFault: this.#addressFault }
     this.#stepBackIfStalled()
     this.#addresses.place(fitness.link?.index ?? null)
     this.#dispatch({ type: 'faults', faults: faultsOf(this.#fitness) })
     this.#addresses.kernelChanged()
+    // A bond takes over another port's MAC: whoever knows the old one has to learn it.
+    if (hasMoved && this.#addresses.isHeld) this.#onHeld()
   }
 
   onAdvert(advert: Advert, source: string): void {
@@ -248,8 +258,12 @@ export class Instance implements Listener {
   }
 
   #onRenewal(): void {
+    if (this.#isStillMaster()) this.#renew()
+  }
+
+  #isStillMaster(): boolean {
     this.#stepBackIfStalled()
-    if (this.#state.role === 'MASTER') this.#renew()
+    return this.#state.role === 'MASTER'
   }
 
   #renew(): void {
@@ -265,12 +279,22 @@ export class Instance implements Listener {
         this.#dispatch({ type: 'timeout', timer, own: this.#own() })
         return
       }
-      // Adverts may lie unread in the socket: Node runs expired timers before it reads.
-      this.#timers.set(
-        timer,
-        this.#ports.clock.afterInput(() => this.#dispatch({ type: 'timeout', timer, own: this.#own() }))
-      )
+      this.#whenDrained(timer, MOST_LOOKS)
     })
+  }
+
+  /**
+   * Adverts may lie unread in the socket: Node runs expired timers before it reads, and each look at a socket yields
+   * one packet, which may be another router's. The timeout counts once a look has found nothing.
+   */
+  #whenDrained(timer: TimerName, looksLeft: number): void {
+    const { wire, clock } = this.#ports
+    const heard = wire.heard
+    const look = (): void => {
+      if (wire.heard !== heard && looksLeft > 0) this.#whenDrained(timer, looksLeft - 1)
+      else this.#dispatch({ type: 'timeout', timer, own: this.#own() })
+    }
+    this.#timers.set(timer, clock.afterInput(look))
   }
 
   #after(name: TimerName | 'renew' | 'retry', afterMs: number, run: () => void): void {
@@ -310,3 +334,5 @@ export class Instance implements Listener {
     this.update(this.#fitness)
   }
 }
+
+const macOf = ({ link }: Pick<Fitness, 'link'>): string => link?.mac.join(':') ?? ''

@@ -35,6 +35,7 @@ export class Wire {
   readonly #ports: WirePorts
   readonly #listeners = new Map<number, Listener>()
   readonly #throttle: Throttle
+  #heard = 0
   #place: WirePlace | null = null
   #socket: VrrpSocket | undefined
 
@@ -45,6 +46,11 @@ export class Wire {
 
   add(listener: Listener): void {
     this.#listeners.set(listener.local.vrid, listener)
+  }
+
+  /** Packets read so far, good or bad. */
+  get heard(): number {
+    return this.#heard
   }
 
   /** Which implementation carries it, while it is open. */
@@ -87,6 +93,7 @@ export class Wire {
   }
 
   #onPacket(packet: Packet): void {
+    this.#heard++
     const received = receive(packet, (vrid) => this.#listeners.get(vrid)?.local)
     if (received.ok) {
       this.#listeners.get(received.advert.vrid)?.onAdvert(received.advert, packet.source)
