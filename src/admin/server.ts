@@ -21,6 +21,7 @@ const WRITE: Readonly<Record<string, Route>> = {
 }
 
 const MAX_CONNECTIONS = 64
+const SOCKET_TIMEOUT_MS = 10_000
 const SOCKET_MODE = 0o660
 
 /** The operator's door: HTTP and JSON on a unix socket and, where asked for, read-only on TCP. */
@@ -85,6 +86,8 @@ export class AdminServer {
       }
     )
     server.maxConnections = MAX_CONNECTIONS
+    // A reader that hangs does not keep its place for ever.
+    server.setTimeout(SOCKET_TIMEOUT_MS)
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(where, () => {

@@ -93,9 +93,10 @@ function toProblems(issue: z.core.$ZodIssue): Problem[] {
 /** Cross-checks what is sound of a configuration that is not: nobody wants to mend one class of mistakes to be told of the next. */
 function crossCheckSound(raw: unknown, issues: readonly z.core.$ZodIssue[]): Problem[] {
   const copy = structuredClone(raw)
-  for (const issue of issues) {
-    const wrong = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
-    for (const path of wrong) removeAt(copy, path)
+  for (let wrong = issues, round = 0; wrong.length > 0 && round < REPAIRS; round++) {
+    for (const path of wrong.flatMap(wrongPaths)) removeAt(copy, path)
+    const again = configSchema.safeParse(copy, { reportInput: true })
+    wrong = again.success ? [] : again.error.issues
   }
   const kept = { vrrp: soundItems(copy, 'vrrp'), proxy: soundItems(copy, 'proxy') }
   const sound = configSchema.safeParse({
@@ -108,6 +109,15 @@ function crossCheckSound(raw: unknown, issues: readonly z.core.$ZodIssue[]): Pro
     const items = list === 'vrrp' ? kept.vrrp : kept.proxy
     return { ...problem, path: [list ?? '', items[Number(index)]?.index ?? 0, ...rest] }
   })
+}
+
+/** Depth of the configuration: what is wrong with a value that must be there is wrong with the map that it is in. */
+const REPAIRS = 4
+
+function wrongPaths(issue: z.core.$ZodIssue): PropertyKey[][] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => [...issue.path, key])
+  const isMissing = 'input' in issue && issue.input === undefined
+  return [isMissing ? issue.path.slice(0, -1) : [...issue.path]]
 }
 
 function soundItems(raw: unknown, key: 'vrrp' | 'proxy'): { item: unknown; index: number }[] {

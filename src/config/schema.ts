@@ -126,8 +126,8 @@ const timeout = map(
 
 const tcpka = map(
   {
-    idle: duration('ms', 1000, DAY_MS).default(30_000).describe('Silence before the first probe'),
-    intvl: duration('ms', 1000, DAY_MS).default(10_000).describe('Time between probes'),
+    idle: duration('ms', 1000, 32_767_000).default(30_000).describe('Silence before the first probe'),
+    intvl: duration('ms', 1000, 32_767_000).default(10_000).describe('Time between probes'),
     cnt: integer(1, 127).default(3).describe('Unanswered probes that end the session')
   },
   'idle, intvl, cnt'

@@ -153,7 +153,7 @@ export class Daemon implements Control {
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
     const limitMs = this.#settings.config.hardStopAfterMs
-    clock.after(limitMs + STOP_SLACK_MS, () => {
+    const limit = clock.after(limitMs + STOP_SLACK_MS, () => {
       log.error({}, 'stopping took too long')
       process.exit(1)
     })
@@ -171,6 +171,7 @@ export class Daemon implements Control {
     netlink.stop()
     this.#meter.stop()
     await this.#admin.close()
+    limit.cancel()
     log.info({}, 'vipd stopped')
   }
 
