@@ -92,7 +92,7 @@ export class Addresses {
     if (this.#addresses.every((prefix) => this.#ports.kernel.hasAddress(index, prefix))) return
     const now = this.#ports.now()
     this.#readds = this.#readds.filter((at) => now - at < READDS_WINDOW_MS)
-    // The next renewal, half an interval away at the most, puts it back too.
+    // The next renewal, less than an interval away, puts it back too.
     if (this.#readds.length >= READDS_AT_ONCE) return
     this.#readds.push(now)
     this.#converge()

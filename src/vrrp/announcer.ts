@@ -28,8 +28,13 @@ export interface Whereabouts {
   readonly addresses: readonly string[]
 }
 
-/** A stranger's adverts may call for a burst each; one a second is all they get. */
+/** A stranger's adverts may call for a burst each: one a second is all they get at once, … */
 const LEAST_BETWEEN_BURSTS_MS = 1000
+/**
+ * … and one more this much later. A rival that became master in the same moment sends its advert first and its own
+ * gratuitous ARP a few milliseconds after: who speaks last is whom the link believes, and that must be us.
+ */
+const FOLLOW_UP_MS = 250
 
 /** Gratuitous ARP while the addresses are held: a burst, a second one, a refresh (keepalived's garp_master_*). */
 export class Announcer {
@@ -39,6 +44,8 @@ export class Announcer {
   #where: Whereabouts | null = null
   #second: Timer | undefined
   #refresh: Timer | undefined
+  #followUp: Timer | undefined
+  #isFollowing = false
   #lastBurst = Number.NEGATIVE_INFINITY
   #sent = 0
 
@@ -63,19 +70,29 @@ export class Announcer {
     this.#armRefresh()
   }
 
-  /** Somebody else speaks for the addresses: tells the link again, at most once a second. */
+  /** Somebody else speaks for the addresses: tells the link again, at once unless that was less than a second ago, and soon after. */
   again(): void {
     const now = this.#ports.clock.now()
-    if (this.#where === null || now - this.#lastBurst < LEAST_BETWEEN_BURSTS_MS) return
-    this.#lastBurst = now
-    this.#burst(this.#settings.repeat)
+    if (this.#where === null) return
+    if (now - this.#lastBurst >= LEAST_BETWEEN_BURSTS_MS) {
+      this.#lastBurst = now
+      this.#burst(this.#settings.repeat)
+    }
     this.#armSecond()
+    if (this.#isFollowing) return
+    this.#isFollowing = true
+    this.#followUp = this.#ports.clock.after(FOLLOW_UP_MS, () => {
+      this.#isFollowing = false
+      this.#burst(this.#settings.repeat)
+    })
   }
 
   stop(): void {
     this.#where = null
     this.#second?.cancel()
     this.#refresh?.cancel()
+    this.#followUp?.cancel()
+    this.#isFollowing = false
     this.#second = undefined
     this.#refresh = undefined
   }

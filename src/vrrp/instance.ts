@@ -7,7 +7,7 @@ import { type Advert, passwordBytes } from './advert.js'
 import { Announcer } from './announcer.js'
 import { newCounters, type VrrpCounters } from './counters.js'
 import { type Action, type Event, initialState, type Role, type State, step, type TimerName } from './machine.js'
-import { earliestTakeoverMs, leaseSeconds } from './timing.js'
+import { earliestTakeoverMs, leaseSeconds, RENEWAL_AFTER, worstOverlapMs } from './timing.js'
 import { type Fitness, faultsOf } from './tracking.js'
 import type { Listener, Wire } from './wire.js'
 
@@ -39,13 +39,15 @@ export interface InstanceStatus {
   readonly virtual_ipaddress: readonly { readonly address: string; readonly held: boolean }[]
   /** Seconds after which the kernel drops the addresses of a daemon that hangs or is dead. */
   readonly lease_s: number
+  /** The longest that a master which is killed or hangs may hold the addresses beside its successor. */
+  readonly lease_overlap_ms: number
   /** How the wire is carried: npm raw-socket or the addon; null while it is closed. */
   readonly socket: 'raw-socket' | 'addon' | null
   readonly counters: VrrpCounters
 }
 
 /** Two renewals come no closer than this, however fast the adverts. */
-const LEAST_BETWEEN_RENEWALS_MS = 400
+const LEAST_BETWEEN_RENEWALS_MS = 200
 const RETRY_REFUSED_ADDRESS_MS = 5000
 /** More than a socket's buffer holds: a flood of packets cannot put off a takeover for ever. */
 const MOST_LOOKS = 1000
@@ -166,6 +168,7 @@ export class Instance implements Listener {
       master,
       virtual_ipaddress: this.#addresses.snapshot(),
       lease_s: this.#addresses.leaseS,
+      lease_overlap_ms: worstOverlapMs(this.#config.advertIntMs),
       socket: this.#ports.wire.kind,
       counters: { ...this.#counters, garp_sent: this.#announcer.sent, address_readded: this.#addresses.readded }
     }
@@ -254,7 +257,8 @@ export class Instance implements Listener {
     this.#lastAdvertAt = this.#ports.clock.now()
     this.#renew()
     // The lease runs from the advert: it ends before a peer that heard the same advert last takes over.
-    if (advertIntMs >= 2 * LEAST_BETWEEN_RENEWALS_MS) this.#after('renew', advertIntMs / 2, () => this.#onRenewal())
+    const renewMs = advertIntMs * RENEWAL_AFTER
+    if (renewMs >= LEAST_BETWEEN_RENEWALS_MS) this.#after('renew', renewMs, () => this.#onRenewal())
   }
 
   #onRenewal(): void {

@@ -19,9 +19,22 @@ export const earliestTakeoverMs = (intervalMs: number): number => DOWN_TIMER_ADV
 /** How late the kernel may be with removing an address whose lifetime has run out: measured, 0.03 to 1.25 s. */
 const KERNEL_LATENESS_MS = 1250
 
+/** The lease is renewed at each advert and this part of the interval later: the later, the longer a hung master overlaps its successor. */
+export const RENEWAL_AFTER = 1 / 4
+
 /**
  * The lease of the VIP in whole seconds: what the kernel still lets a dead daemon hold. Gone before a peer takes over
  * where intervals allow that; never under 2 s, so that a short stall of ours costs nothing.
  */
 export const leaseSeconds = (intervalMs: number): number =>
-  Math.max(2, Math.floor((earliestTakeoverMs(intervalMs) - KERNEL_LATENESS_MS) / 1000))
+  Math.max(2, Math.floor((earliestTakeoverMs(intervalMs) - KERNEL_LATENESS_MS - intervalMs * RENEWAL_AFTER) / 1000))
+
+/**
+ * The longest that two nodes may both hold the addresses when a master is killed or hangs, in milliseconds: the lease
+ * from its last renewal, the kernel's lateness, less the soonest takeover. 0 where the lease always ends first.
+ */
+export const worstOverlapMs = (intervalMs: number): number =>
+  Math.max(
+    0,
+    leaseSeconds(intervalMs) * 1000 + KERNEL_LATENESS_MS + intervalMs * RENEWAL_AFTER - earliestTakeoverMs(intervalMs)
+  )

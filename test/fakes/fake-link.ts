@@ -1,0 +1,67 @@
+import type { VrrpSocket, VrrpSocketHandlers } from '../../src/os/raw-ip.js'
+import type { Packet } from '../../src/vrrp/receive.js'
+import type { WirePlace } from '../../src/vrrp/wire.js'
+import type { ManualClock } from './manual-clock.js'
+
+export interface Sent {
+  readonly at: number
+  readonly from: string
+  readonly payload: Uint8Array
+}
+
+interface Port {
+  readonly node: string
+  readonly clock: ManualClock
+  readonly handlers: VrrpSocketHandlers
+}
+
+/** One Ethernet segment: what one node's wire sends, all the others' sockets hold unread until their loops look. */
+export class FakeLink {
+  readonly sent: Sent[] = []
+  readonly #ports = new Set<Port>()
+  readonly #cut = new Set<string>()
+  /** Packets for which it says true are lost. */
+  loses: (from: string, to: string) => boolean = () => false
+
+  /** Nothing passes between two nodes, in either direction, or in the one named. */
+  cut(from: string, to: string, direction: 'both' | 'one' = 'both'): void {
+    this.#cut.add(`${from} ${to}`)
+    if (direction === 'both') this.#cut.add(`${to} ${from}`)
+  }
+
+  mend(): void {
+    this.#cut.clear()
+  }
+
+  /** What `Wire` opens its socket by. */
+  opener(node: string, clock: ManualClock) {
+    return (place: WirePlace, handlers: VrrpSocketHandlers): VrrpSocket => {
+      const port: Port = { node, clock, handlers }
+      this.#ports.add(port)
+      return {
+        kind: 'addon',
+        send: (payload, destination) => {
+          this.sent.push({ at: clock.now(), from: node, payload })
+          this.inject({ payload, source: place.source, destination, ttl: 255 }, node)
+        },
+        flush: () => Promise.resolve(),
+        close: () => this.#ports.delete(port)
+      }
+    }
+  }
+
+  /** A packet that nobody of us sends. */
+  inject(packet: Packet, from = 'stranger'): void {
+    for (const port of this.#ports) {
+      if (port.node === from || this.#cut.has(`${from} ${port.node}`) || this.loses(from, port.node)) continue
+      port.clock.input('vrrp', () => {
+        if (this.#ports.has(port)) port.handlers.onPacket({ ...packet, payload: Buffer.from(packet.payload) })
+      })
+    }
+  }
+
+  /** Priorities that a node has sent, with their moments. */
+  adverts(from: string): { at: number; priority: number }[] {
+    return this.sent.filter((one) => one.from === from).map(({ at, payload }) => ({ at, priority: payload[2] ?? -1 }))
+  }
+}

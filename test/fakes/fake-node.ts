@@ -1,0 +1,142 @@
+import { parseConfig } from '../../src/config/load.js'
+import type { Config, VrrpConfig } from '../../src/config/schema.js'
+import type { Link } from '../../src/os/rtnetlink.js'
+import { Instance } from '../../src/vrrp/instance.js'
+import { Wire } from '../../src/vrrp/wire.js'
+import { FakeKernel, link } from './fake-kernel.js'
+import { FakeLink } from './fake-link.js'
+import { type ManualClock, ManualTime } from './manual-clock.js'
+import { MemoryLog } from './memory-log.js'
+
+export const VIP = { address: '10.32.255.99', family: 4, length: 32 } as const
+
+/** A configuration that must be valid, from its text. */
+export function configOf(yaml: string): Config {
+  const { config, problems } = parseConfig(yaml)
+  if (config === undefined) throw new Error(problems.map((one) => one.message).join('\n'))
+  return config
+}
+
+/** The instance of the seed, with what a test changes of it. */
+export function vrrpConfig(overrides: Partial<VrrpConfig> = {}): VrrpConfig {
+  const [seed] = configOf(`
+vrrp:
+  - name: VI_1
+    interface: bond0
+    virtual_router_id: 88
+    priority: 100
+    advert_int: 1s
+    authentication: { auth_type: PASS, auth_pass: "1111" }
+    virtual_ipaddress: [ 10.32.255.99 ]
+`).vrrp
+  if (seed === undefined) throw new Error('no instance')
+  return { ...seed, ...overrides }
+}
+
+export interface Frame {
+  readonly at: number
+  readonly index: number
+  readonly frame: Uint8Array
+}
+
+export interface Change {
+  readonly at: number
+  readonly from: string
+  readonly to: string
+  readonly reason: string
+}
+
+/** One master-to-be: an instance and its wire on a fake link, above a fake kernel, in a process that can be frozen. */
+export class FakeNode {
+  readonly name: string
+  readonly clock: ManualClock
+  readonly kernel: FakeKernel
+  readonly wire: Wire
+  readonly instance: Instance
+  readonly log: MemoryLog
+  readonly frames: Frame[] = []
+  readonly source: string
+  /** What the rest of the daemon reports. */
+  outside: string[] = []
+  link: Link | undefined = link()
+
+  constructor(
+    name: string,
+    { time, lan, source, config }: { time: ManualTime; lan: FakeLink; source: string; config: VrrpConfig }
+  ) {
+    this.name = name
+    this.source = source
+    this.clock = time.clock()
+    this.log = new MemoryLog(this.clock.now)
+    this.kernel = new FakeKernel(this.clock)
+    this.wire = new Wire({ clock: this.clock, log: this.log, open: lan.opener(name, this.clock) })
+    this.instance = new Instance(config, {
+      clock: this.clock,
+      log: this.log,
+      wire: this.wire,
+      kernel: this.kernel,
+      sendFrame: (index, frame) => this.frames.push({ at: this.clock.now(), index, frame }),
+      today: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now())
+    })
+  }
+
+  /** Takes part from now on: as daemon/build.ts, looks again whenever the kernel says something. */
+  start(): this {
+    this.kernel.onChange = () => this.look()
+    this.look()
+    return this
+  }
+
+  look(): void {
+    const place =
+      this.link === undefined
+        ? null
+        : { interface: this.link.name, interfaceIndex: this.link.index, source: this.source }
+    const wireFault = this.wire.place(place)
+    const source = this.link === undefined ? undefined : this.source
+    this.instance.update({ link: this.link, source, wireFault, outside: this.outside })
+  }
+
+  /** The kernel tells of another state of the interface; read when the loop next looks. */
+  setLink(overrides: Partial<Link> | undefined): void {
+    this.clock.input('netlink events', () => {
+      this.link = overrides === undefined ? undefined : link(overrides)
+      this.look()
+    })
+  }
+
+  /** Its state changes, from the log. */
+  get changes(): Change[] {
+    return this.log.said('state changed').map(({ at, facts }) => ({
+      at,
+      from: String(facts['from']),
+      to: String(facts['to']),
+      reason: String(facts['reason'])
+    }))
+  }
+
+  get role(): string {
+    return this.instance.role
+  }
+
+  get holds(): boolean {
+    return this.kernel.held.includes('10.32.255.99/32')
+  }
+}
+
+/** The seed's masters on one link: the first of priority 100, the others 88 unless said otherwise. */
+export function cluster(configs: readonly Partial<VrrpConfig>[]) {
+  const time = new ManualTime()
+  const lan = new FakeLink()
+  const nodes = configs.map((overrides, i) => {
+    const config = vrrpConfig({ priority: i === 0 ? 100 : 88, ...overrides })
+    const name = String.fromCharCode(97 + i)
+    return new FakeNode(name, { time, lan, source: `10.32.137.${20 + i}`, config })
+  })
+  const node = (i: number): FakeNode => {
+    const one = nodes[i]
+    if (one === undefined) throw new Error('no such node')
+    return one
+  }
+  return { time, lan, nodes, node }
+}

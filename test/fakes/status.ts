@@ -1,0 +1,116 @@
+import type { Status } from '../../src/admin/status.js'
+import type { ServerSnapshot } from '../../src/proxy/snapshot.js'
+import { newCounters } from '../../src/vrrp/counters.js'
+
+export const NOW = Date.UTC(2026, 0, 2)
+const ago = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString()
+
+const server = (name: string, address: string, overrides: Partial<ServerSnapshot> = {}): ServerSnapshot => ({
+  name,
+  address,
+  status: 'UP',
+  since: ago(93_784),
+  weight: 1,
+  check: { type: 'tcp', result: 'L4OK', detail: '', latency_ms: 0.412, at: ago(2), streak: 0, rise: 2, fall: 5 },
+  sessions: { current: 412, total: 1_204_551 },
+  bytes_in: 123_456_789,
+  bytes_out: 98_765_432_100,
+  retries: 0,
+  redispatches: 0,
+  connect_errors: 0,
+  killed: 0,
+  ...overrides
+})
+
+/** The seed's master after a day, one apiserver being down. */
+export const status = (): Status => ({
+  schema: 1,
+  version: '0.1.0',
+  node: 'master01',
+  pid: 1234,
+  uptime_s: 93_790,
+  config: { path: '/etc/vipd/vipd.yaml', loaded_at: ago(93_790), problems: [] },
+  vrrp: [
+    {
+      name: 'VI_1',
+      interface: 'bond0',
+      virtual_router_id: 88,
+      version: 2,
+      state: 'MASTER',
+      since: ago(93_786),
+      reason: 'master down',
+      fault: [],
+      priority: 100,
+      effective_priority: 100,
+      advert_int_ms: 1000,
+      preempt: true,
+      master: { address: '10.32.137.20', priority: 100 },
+      virtual_ipaddress: [{ address: '10.32.255.99/32', held: true }],
+      lease_s: 2,
+      lease_overlap_ms: 500,
+      socket: 'raw-socket',
+      counters: newCounters()
+    }
+  ],
+  proxy: [
+    {
+      name: 'https-apiserver',
+      bind: ['10.32.255.99:8443'],
+      balance: 'roundrobin',
+      listening: true,
+      fault: null,
+      maxconn: 20_000,
+      maxconn_effective: 20_000,
+      sessions: { current: 824, max: 1500, total: 2_409_102 },
+      bytes_in: 1,
+      bytes_out: 1,
+      refused: 0,
+      accept_pauses: 0,
+      timeouts: { connect: 0, client: 0, server: 0 },
+      aborts: { client: 0, server: 0 },
+      servers: [
+        server('apiserver01', '10.32.137.20:6443'),
+        server('apiserver02', '10.32.137.27:6443', {
+          check: {
+            type: 'tcp',
+            result: 'L4TOUT',
+            detail: '',
+            latency_ms: 5000,
+            at: ago(1),
+            streak: 2,
+            rise: 2,
+            fall: 5
+          }
+        }),
+        server('apiserver03', '10.32.138.27:6443', {
+          status: 'DOWN',
+          since: ago(61),
+          check: {
+            type: 'tcp',
+            result: 'L4CON',
+            detail: 'ECONNREFUSED',
+            latency_ms: 0.2,
+            at: ago(3),
+            streak: 1,
+            rise: 2,
+            fall: 5
+          },
+          sessions: { current: 0, total: 0 },
+          bytes_in: 0,
+          bytes_out: 0
+        })
+      ]
+    }
+  ],
+  process: {
+    event_loop_delay_p99_ms: 1,
+    event_loop_delay_max_ms: 2,
+    rss_bytes: 3,
+    open_fds: 4,
+    worker_threads: 2,
+    data_plane_alive: true,
+    bytes_spliced: 0,
+    events_dropped: 0,
+    netlink_overruns: 0
+  }
+})

@@ -1,0 +1,379 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { type Action, type Event, initialState, type Settings, type State, step } from '../../../src/vrrp/machine.js'
+
+const OWN = '10.32.137.20'
+const LOWER = '10.32.137.19'
+const HIGHER = '10.32.137.21'
+const vr: Settings = { version: 2, priority: 100, advertIntMs: 1000, preempt: true }
+const v3: Settings = { ...vr, version: 3 }
+const owner: Settings = { ...vr, priority: 255 }
+const init = initialState(vr)
+const backup: State = { role: 'BACKUP', masterIntervalMs: 1000, master: { address: HIGHER, priority: 200 }, faults: [] }
+const master: State = { role: 'MASTER', masterIntervalMs: 1000, master: { address: OWN, priority: 100 }, faults: [] }
+const fault: State = { role: 'FAULT', masterIntervalMs: 1000, master: null, faults: ['link down'] }
+
+const heard = (priority: number, source = HIGHER, advertIntMs = 1000): Event => ({
+  type: 'advert',
+  source,
+  own: OWN,
+  priority,
+  advertIntMs
+})
+const timeout = (timer: 'masterDown' | 'advert'): Event => ({ type: 'timeout', timer, own: OWN })
+const faults = (...all: string[]): Event => ({ type: 'faults', faults: all })
+
+const arm = (timer: 'masterDown' | 'advert', afterMs: number): Action => ({ do: 'arm', timer, afterMs })
+const cancel = (timer: 'masterDown' | 'advert'): Action => ({ do: 'cancel', timer })
+const report = (from: State['role'], to: State['role'], reason: string): Action => ({ do: 'report', from, to, reason })
+const advertise = (priority = 100): Action => ({ do: 'advertise', priority })
+const sendNow: Action[] = [advertise(), arm('advert', 1000)]
+const takeOver: Action[] = [cancel('masterDown'), ...sendNow, { do: 'hold' }, report('BACKUP', 'MASTER', 'master down')]
+const stepBack = (reason: string, afterMs = 3609.375): Action[] => [
+  cancel('advert'),
+  { do: 'release' },
+  arm('masterDown', afterMs),
+  report('MASTER', 'BACKUP', reason)
+]
+const leaveMaster = (to: 'INIT' | 'FAULT', reason: string): Action[] => [
+  advertise(0),
+  { do: 'release' },
+  cancel('masterDown'),
+  cancel('advert'),
+  report('MASTER', to, reason)
+]
+
+const rows: readonly [what: string, vr: Settings, from: State, event: Event, role: State['role'], actions: Action[]][] =
+  [
+    [
+      'at its start waits for three adverts and the skew, whatever its priority',
+      vr,
+      init,
+      faults(),
+      'BACKUP',
+      [arm('masterDown', 3609.375), report('INIT', 'BACKUP', 'start')]
+    ],
+    [
+      'at its start with a fault is in FAULT',
+      vr,
+      init,
+      faults('link down'),
+      'FAULT',
+      [cancel('masterDown'), cancel('advert'), report('INIT', 'FAULT', 'link down')]
+    ],
+    [
+      'that owns the address waits for nobody',
+      owner,
+      init,
+      faults(),
+      'BACKUP',
+      [arm('masterDown', 0), report('INIT', 'BACKUP', 'start')]
+    ],
+    [
+      'takes over when the master falls silent: advert first, then the address',
+      vr,
+      backup,
+      timeout('masterDown'),
+      'MASTER',
+      takeOver
+    ],
+    [
+      'that hears priority 0 as backup takes over after its skew alone',
+      vr,
+      backup,
+      heard(0),
+      'BACKUP',
+      [arm('masterDown', 609.375)]
+    ],
+    [
+      'that hears a higher priority as backup waits anew',
+      vr,
+      backup,
+      heard(200),
+      'BACKUP',
+      [arm('masterDown', 3609.375)]
+    ],
+    [
+      'that hears its own priority as backup waits anew, from a higher address',
+      vr,
+      backup,
+      heard(100, HIGHER),
+      'BACKUP',
+      [arm('masterDown', 3609.375)]
+    ],
+    [
+      'that hears its own priority as backup waits anew, from a lower address too',
+      vr,
+      backup,
+      heard(100, LOWER),
+      'BACKUP',
+      [arm('masterDown', 3609.375)]
+    ],
+    ['that hears a lower priority as backup moves no timer', vr, backup, heard(99), 'BACKUP', []],
+    [
+      'that does not preempt obeys a lower priority',
+      { ...vr, preempt: false },
+      backup,
+      heard(1),
+      'BACKUP',
+      [arm('masterDown', 3609.375)]
+    ],
+    ['that is backup ignores a stray advert timer', vr, backup, timeout('advert'), 'BACKUP', []],
+    [
+      'of version 3 adopts the interval of its master',
+      v3,
+      backup,
+      heard(200, HIGHER, 2000),
+      'BACKUP',
+      [arm('masterDown', 6000 + (156 * 2000) / 256)]
+    ],
+    [
+      'of version 2 keeps its own interval',
+      vr,
+      backup,
+      heard(200, HIGHER, 2000),
+      'BACKUP',
+      [arm('masterDown', 3609.375)]
+    ],
+    ['as master sends when its advert timer fires', vr, master, timeout('advert'), 'MASTER', sendNow],
+    ['as master ignores a stray master-down timer', vr, master, timeout('masterDown'), 'MASTER', []],
+    ['as master answers priority 0 at once', vr, master, heard(0, LOWER), 'MASTER', [...sendNow, { do: 'announce' }]],
+    [
+      'as master answers a lower priority at once, and announces',
+      vr,
+      master,
+      heard(99),
+      'MASTER',
+      [...sendNow, { do: 'announce' }]
+    ],
+    [
+      'as master answers its own priority from a lower address at once',
+      vr,
+      master,
+      heard(100, LOWER),
+      'MASTER',
+      [...sendNow, { do: 'announce' }]
+    ],
+    [
+      'as master yields to a higher priority without priority 0',
+      vr,
+      master,
+      heard(101, LOWER),
+      'BACKUP',
+      stepBack('higher priority heard')
+    ],
+    [
+      'as master yields to its own priority from a higher address',
+      vr,
+      master,
+      heard(100, HIGHER),
+      'BACKUP',
+      stepBack('same priority, higher address heard')
+    ],
+    [
+      'as master that does not preempt yields to a higher priority all the same',
+      { ...vr, preempt: false },
+      master,
+      heard(101),
+      'BACKUP',
+      stepBack('higher priority heard')
+    ],
+    [
+      'as master that hears its own address warns and goes on',
+      vr,
+      master,
+      heard(100, OWN),
+      'MASTER',
+      [{ do: 'warn', about: 'own-address', source: OWN }]
+    ],
+    [
+      'of version 3 that yields waits by the interval it heard',
+      v3,
+      master,
+      heard(200, HIGHER, 2000),
+      'BACKUP',
+      stepBack('higher priority heard', 6000 + (156 * 2000) / 256)
+    ],
+    [
+      'compares addresses as numbers, not as text',
+      vr,
+      master,
+      heard(100, '9.255.255.255'),
+      'MASTER',
+      [...sendNow, { do: 'announce' }]
+    ],
+    [
+      'as master that gets a fault leaves by priority 0, once',
+      vr,
+      master,
+      faults('link down', 'deaf'),
+      'FAULT',
+      leaveMaster('FAULT', 'link down, deaf')
+    ],
+    ['as master that gets no fault goes on', vr, master, faults(), 'MASTER', []],
+    [
+      'as backup that gets a fault leaves in silence',
+      vr,
+      backup,
+      faults('link down'),
+      'FAULT',
+      [cancel('masterDown'), cancel('advert'), report('BACKUP', 'FAULT', 'link down')]
+    ],
+    [
+      'in FAULT that gets other faults stays',
+      vr,
+      fault,
+      faults('other'),
+      'FAULT',
+      [cancel('masterDown'), cancel('advert')].slice(2)
+    ],
+    [
+      'in FAULT whose last fault clears waits the whole master-down time',
+      vr,
+      fault,
+      faults(),
+      'BACKUP',
+      [arm('masterDown', 3609.375), report('FAULT', 'BACKUP', 'healthy again')]
+    ],
+    [
+      'in FAULT that owns the address is back at once',
+      owner,
+      fault,
+      faults(),
+      'BACKUP',
+      [arm('masterDown', 0), report('FAULT', 'BACKUP', 'healthy again')]
+    ],
+    ['in FAULT hears nothing', vr, fault, heard(1), 'FAULT', []],
+    ['in FAULT does not take over', vr, fault, timeout('masterDown'), 'FAULT', []],
+    ['not yet started hears nothing', vr, init, heard(1), 'INIT', []],
+    [
+      'as master that is shut down says so by priority 0',
+      vr,
+      master,
+      { type: 'shutdown' },
+      'INIT',
+      leaveMaster('INIT', 'shutdown')
+    ],
+    [
+      'as backup that is shut down says nothing',
+      vr,
+      backup,
+      { type: 'shutdown' },
+      'INIT',
+      [cancel('masterDown'), cancel('advert'), report('BACKUP', 'INIT', 'shutdown')]
+    ],
+    [
+      'as master that was away steps back and sends nothing, priority 0 neither',
+      vr,
+      master,
+      { type: 'stalled' },
+      'BACKUP',
+      stepBack('stalled')
+    ],
+    [
+      'as an owner that was away steps back too, and waits',
+      owner,
+      master,
+      { type: 'stalled' },
+      'BACKUP',
+      stepBack('stalled', 3003.90625)
+    ],
+    ['as backup that was away goes on', vr, backup, { type: 'stalled' }, 'BACKUP', []]
+  ]
+
+for (const [what, settings, from, event, role, actions] of rows) {
+  t.test(`a router ${what} (${from.role})`, async (t) => {
+    const next = step(settings, from, event)
+    t.strictSame(next.actions, actions)
+    t.equal(next.state.role, role)
+  })
+}
+
+t.test('what it knows of the master follows what it hears', async (t) => {
+  t.strictSame(step(vr, backup, heard(200, LOWER)).state.master, { address: LOWER, priority: 200 })
+  t.strictSame(step(vr, backup, heard(99, LOWER)).state.master, { address: LOWER, priority: 99 })
+  t.equal(step(vr, backup, heard(0)).state.master, null)
+  t.strictSame(step(vr, backup, timeout('masterDown')).state.master, { address: OWN, priority: 100 })
+  t.equal(step(vr, master, faults('x')).state.master, null)
+})
+
+t.test('the interval that was adopted is forgotten on becoming master and on leaving FAULT', async (t) => {
+  const adopted = step(v3, backup, heard(200, HIGHER, 5000)).state
+  t.equal(adopted.masterIntervalMs, 5000)
+  t.equal(step(v3, adopted, heard(0)).actions.length, 1)
+  t.strictSame(step(v3, adopted, heard(0)).actions, [arm('masterDown', (156 * 5000) / 256)])
+  t.equal(step(v3, adopted, timeout('masterDown')).state.masterIntervalMs, 1000)
+  const failed = step(v3, adopted, faults('x')).state
+  t.equal(step(v3, failed, faults()).state.masterIntervalMs, 1000)
+})
+
+const anySettings = fc.record({
+  version: fc.constantFrom(2 as const, 3 as const),
+  priority: fc.integer({ min: 1, max: 255 }),
+  advertIntMs: fc.constantFrom(10, 1000, 40_000),
+  preempt: fc.boolean()
+})
+const anyEvent: fc.Arbitrary<Event> = fc.oneof(
+  fc.record({
+    type: fc.constant('advert' as const),
+    source: fc.constantFrom(LOWER, OWN, HIGHER),
+    own: fc.constant(OWN),
+    priority: fc.integer({ min: 0, max: 255 }),
+    advertIntMs: fc.constantFrom(10, 1000, 40_950)
+  }),
+  fc.constantFrom(timeout('advert'), timeout('masterDown'), { type: 'stalled' as const }),
+  fc.constantFrom(faults(), faults(), faults('link down')),
+  fc.constant({ type: 'shutdown' as const })
+)
+
+/** What a driver would have armed and hold after these actions. */
+function perform(before: { armed: Set<string>; holds: boolean }, actions: readonly Action[]) {
+  const armed = new Set(before.armed)
+  let { holds } = before
+  for (const action of actions) {
+    if (action.do === 'arm') armed.add(action.timer)
+    if (action.do === 'cancel') armed.delete(action.timer)
+    if (action.do === 'hold') holds = true
+    if (action.do === 'release') holds = false
+  }
+  return { armed, holds }
+}
+
+t.test('whatever happens, in whatever order', async (t) => {
+  fc.assert(
+    fc.property(anySettings, fc.array(anyEvent, { maxLength: 60 }), (settings, events) => {
+      let state = initialState(settings)
+      let world: { armed: Set<string>; holds: boolean } = { armed: new Set<string>(), holds: false }
+      for (const event of events) {
+        // A timer that fired is armed no more.
+        if (event.type === 'timeout') {
+          if (!world.armed.has(event.timer)) continue
+          world.armed.delete(event.timer)
+        }
+        const before = state.role
+        const next = step(settings, state, event)
+        state = next.state
+        world = perform(world, next.actions)
+        const kinds = next.actions.map((action) => action.do)
+        const why = JSON.stringify({ settings, event, before, next })
+        if (world.holds !== (state.role === 'MASTER')) throw new Error(`holds: ${why}`)
+        if (world.armed.has('advert') !== (state.role === 'MASTER')) throw new Error(`advert timer: ${why}`)
+        if (world.armed.has('masterDown') !== (state.role === 'BACKUP')) throw new Error(`master-down timer: ${why}`)
+        if (state.faults.length > 0 !== (state.role === 'FAULT')) throw new Error(`faults: ${why}`)
+        const armsAdvert = next.actions.findIndex((action) => action.do === 'arm' && action.timer === 'advert')
+        if (armsAdvert >= 0 && kinds[armsAdvert - 1] !== 'advertise') throw new Error(`not sent: ${why}`)
+        if (kinds.includes('advertise') && before !== 'MASTER' && state.role !== 'MASTER')
+          throw new Error(`sent: ${why}`)
+        if ((before !== state.role) !== kinds.includes('report')) throw new Error(`report: ${why}`)
+        for (const action of next.actions) {
+          if (action.do === 'arm' && !(action.afterMs >= 0 && action.afterMs < 200_000))
+            throw new Error(`delay: ${why}`)
+          if (action.do === 'advertise' && action.priority === 0 && state.role === 'MASTER')
+            throw new Error(`0: ${why}`)
+        }
+      }
+    }),
+    { numRuns: 500 }
+  )
+  t.pass('the advert timer runs in MASTER alone, master-down in BACKUP alone, addresses are held by a MASTER alone')
+})
