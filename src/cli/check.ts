@@ -1,5 +1,4 @@
 import type { CommandModule } from 'yargs'
-import type { Config } from '../config/schema.js'
 import { EXIT } from './exit.js'
 import { configOption } from './options.js'
 
@@ -17,28 +16,12 @@ export const checkCommand: CommandModule<object, { config: string }> = {
     for (const problem of problems) process.stderr.write(`${formatProblem(file, problem)}\n`)
     if (problems.length > 0) process.exitCode = EXIT.usage
     if (config === undefined) return
-    for (const note of await hostNotes(config)) {
-      process.stderr.write(`note: ${note}\n`)
-    }
-    if (problems.length === 0) {
-      const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
-      process.stdout.write(
-        `${file}: ok: ${count(config.vrrp.length, 'VRRP instance')}, ${count(config.proxy.length, 'service')}\n`
-      )
-    }
+    const { capacityFor } = await import('../daemon/host.js')
+    const { shortage } = capacityFor(config)
+    if (shortage !== undefined) process.stderr.write(`note: ${shortage}\n`)
+    if (problems.length > 0) return
+    const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
+    const parts = [count(config.vrrp.length, 'VRRP instance'), count(config.proxy.length, 'service')]
+    process.stdout.write(`${file}: ok: ${parts.join(', ')}\n`)
   }
-}
-
-/** What this host would not give the daemon. */
-async function hostNotes(config: Config): Promise<string[]> {
-  const [{ addon }, { descriptorsFor, shortage }, { defaultThreads }] = await Promise.all([
-    import('../os/addon.js'),
-    import('../proxy/descriptors.js'),
-    import('../daemon/threads.js')
-  ])
-  const maxconn = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
-  const threads = config.threads ?? defaultThreads()
-  if (maxconn === 0) return []
-  const note = shortage(maxconn, threads, addon().raiseDescriptorLimit(descriptorsFor(maxconn, threads)))
-  return note === undefined ? [] : [note]
 }

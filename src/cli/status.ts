@@ -2,7 +2,10 @@ import type { CommandModule } from 'yargs'
 import { socketOption } from './options.js'
 
 /** `vipd status`: the whole picture of this node, as a table, as JSON, or again every second. */
-export const statusCommand: CommandModule<object, { socket: string; json: boolean | undefined; watch: boolean | undefined }> = {
+export const statusCommand: CommandModule<
+  object,
+  { socket: string; json: boolean | undefined; watch: boolean | undefined }
+> = {
   command: 'status',
   describe: 'Show the virtual addresses, the election, the services and their servers',
   builder: (yargs) =>

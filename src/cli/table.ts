@@ -1,4 +1,5 @@
 import type { Status } from '../admin/status.js'
+import { formatDuration } from '../base/duration.js'
 import type { ServerSnapshot, ServiceStatus } from '../proxy/snapshot.js'
 import type { InstanceStatus } from '../vrrp/instance.js'
 
@@ -37,7 +38,7 @@ function instanceLines(one: InstanceStatus, paint: Paint, now: number): string[]
     `${paint('VRRP', 'bold')} ${one.name}  ${paint(one.state, colour)} for ${ago(one.since, now)} (${reason})`,
     `  VRID ${one.virtual_router_id} on ${one.interface}, version ${one.version}, priority ${one.effective_priority}${
       one.effective_priority === one.priority ? '' : ` (configured ${one.priority})`
-    }, advert every ${one.advert_int_ms} ms, master: ${master}`,
+    }, advert every ${formatDuration(one.advert_int_ms)}, master: ${master}`,
     ...one.virtual_ipaddress.map(
       ({ address, held }) =>
         `  ${address.padEnd(20)} ${held ? paint('held here', 'green') : paint('not held here', 'dim')}`
@@ -51,7 +52,7 @@ function serviceLines(one: ServiceStatus, paint: Paint, now: number): string[] {
     one.maxconn_effective < one.maxconn ? `${one.maxconn_effective} (configured ${one.maxconn})` : String(one.maxconn)
   const { current, max, total } = one.sessions
   const rows = one.servers.map((server) => serverRow(server, now))
-  const header = ['SERVER', 'ADDRESS', 'STATUS', 'SINCE', 'CHECK', 'SESSIONS', 'TOTAL', 'IN', 'OUT']
+  const header = ['SERVER', 'ADDRESS', 'STATUS', 'SINCE', 'CHECK', 'NOW', 'TOTAL', 'IN', 'OUT']
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
   const line = (cells: readonly string[]): string =>
     cells.map((cell, i) => (i < 5 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')
@@ -75,11 +76,7 @@ function serverRow(server: ServerSnapshot, now: number): string[] {
   const progress =
     check === null || check.streak === 0 ? '' : ` ${check.streak}/${server.status === 'UP' ? check.fall : check.rise}`
   const result =
-    check === null
-      ? 'none'
-      : [check.result, check.detail, check.latency_ms === null ? '' : `${check.latency_ms.toFixed(1)}ms`]
-          .filter((part) => part !== '')
-          .join(' ')
+    check === null ? 'none' : [check.result, check.detail, tookOf(check)].filter((part) => part !== '').join(' ')
   return [
     server.name,
     server.address,
@@ -92,6 +89,10 @@ function serverRow(server: ServerSnapshot, now: number): string[] {
     bytes(server.bytes_out)
   ]
 }
+
+/** How long a check took is news where it was answered; of the others the reason is. */
+const tookOf = ({ result, latency_ms }: NonNullable<ServerSnapshot['check']>): string =>
+  result.endsWith('OK') && latency_ms !== null ? `${latency_ms.toFixed(1)}ms` : ''
 
 function problemLines(status: Status, paint: Paint): string[] {
   const problems = [...status.config.problems]

@@ -6,13 +6,12 @@ import { tcpProbe } from '../health/tcp.js'
 import type { Addon, NativeDataPlane, NativeProber } from '../os/addon.js'
 import { Netlink } from '../os/netlink.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
-import { descriptorsFor, sessionsWithin, shortage } from '../proxy/descriptors.js'
 import { Service } from '../proxy/service.js'
 import { Instance } from '../vrrp/instance.js'
 import { Wire } from '../vrrp/wire.js'
+import { capacityFor } from './host.js'
 import { Interface } from './interfaces.js'
 import { Pulse } from './pulse.js'
-import { defaultThreads } from './threads.js'
 
 export interface Ports {
   readonly addon: Addon
@@ -47,11 +46,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     () => refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
-  const wanted = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
-  const threads = config.threads ?? defaultThreads()
-  const descriptors = addon.raiseDescriptorLimit(descriptorsFor(wanted, threads))
-  const fits = Math.min(wanted, sessionsWithin(descriptors, threads))
-  const short = shortage(wanted, threads, descriptors)
+  const { threads, wanted, fits, shortage } = capacityFor(config, addon)
   const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits) }, (event) =>
     services[event.service]?.onEvent(event)
   )
@@ -110,7 +105,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     plane,
     prober,
     threads,
-    shortages: short === undefined ? [] : [short],
+    shortages: shortage === undefined ? [] : [shortage],
     isPlaneAlive: () => isAlive,
     begin() {
       hasBegun = true

@@ -1,0 +1,25 @@
+import { availableParallelism } from 'node:os'
+import type { Config } from '../config/schema.js'
+import { type Addon, addon } from '../os/addon.js'
+import { descriptorsFor, sessionsWithin, shortage } from '../proxy/descriptors.js'
+
+/** What this host gives the data plane of a configuration. */
+export interface Capacity {
+  /** Worker threads: one for each core unless the configuration names a number. */
+  readonly threads: number
+  /** maxconn over all services, as configured, and what of it fits into the open files that the process may have. */
+  readonly wanted: number
+  readonly fits: number
+  /** What is to be said about it; undefined when it all fits. */
+  readonly shortage: string | undefined
+}
+
+/** Raises the limit of open files as far as needed and allowed, and tells what that makes possible. */
+export function capacityFor(config: Config, native: Pick<Addon, 'raiseDescriptorLimit'> = addon()): Capacity {
+  const threads = config.threads ?? Math.min(64, availableParallelism())
+  const wanted = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
+  if (wanted === 0) return { threads, wanted, fits: 0, shortage: undefined }
+  const descriptors = native.raiseDescriptorLimit(descriptorsFor(wanted, threads))
+  const fits = Math.min(wanted, sessionsWithin(descriptors, threads))
+  return { threads, wanted, fits, shortage: shortage(wanted, threads, descriptors) }
+}

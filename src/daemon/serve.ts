@@ -1,0 +1,42 @@
+import { systemClock } from '../base/clock.js'
+import { createLog } from '../base/log.js'
+import { addon } from '../os/addon.js'
+import { Systemd } from '../os/systemd.js'
+import { Daemon, type DaemonSettings } from './daemon.js'
+
+/**
+ * The whole life of the process: start, signals, end. SIGTERM and SIGINT stop it, a second one at once; SIGHUP looks at
+ * the file again. Throws a VipdError when it cannot start; otherwise the process ends by itself.
+ */
+export async function serve(settings: DaemonSettings): Promise<void> {
+  const log = createLog(settings.config.logLevel)
+  const native = addon()
+  const systemd = new Systemd(native, process.env)
+  // No child of ours reports to the service manager in our name.
+  delete process.env['NOTIFY_SOCKET']
+  const daemon = new Daemon(settings, { addon: native, clock: systemClock, log, systemd })
+  let isStopping = false
+  const stop = async (signal: string): Promise<void> => {
+    if (isStopping) process.exit(1)
+    isStopping = true
+    await daemon.stop(signal)
+    log.flush()
+    process.exit(0)
+  }
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
+  process.on('SIGHUP', () => {
+    void daemon.reload().then((verdict) => log.info(verdict, 'reload'))
+  })
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'bug: vipd ends')
+    log.flush()
+    process.exit(1)
+  })
+  try {
+    await daemon.start()
+  } catch (error) {
+    await daemon.stop('could not start')
+    throw error
+  }
+}
