@@ -81,21 +81,24 @@ t.test('who may not announce any more does not, and is not asked for ever', asyn
   t.equal(at.length, 10)
 })
 
-t.test('again: at once unless that was less than a second ago, 250 ms later in any case, and after the delay', async (t) => {
-  const { clock, at, one } = announcer()
-  one.start(where)
-  await clock.advance(999)
-  one.again()
-  t.equal(at.length, 10)
-  await clock.advance(1)
-  one.again()
-  one.again()
-  t.equal(at.length, 20)
-  await clock.advance(249)
-  t.equal(at.length, 30, 'the follow-up of the first')
-  await clock.advance(5000)
-  t.equal(at.length, 40, 'the second burst')
-})
+t.test(
+  'again: at once unless that was less than a second ago, 250 ms later in any case, and after the delay',
+  async (t) => {
+    const { clock, at, one } = announcer()
+    one.start(where)
+    await clock.advance(999)
+    one.again()
+    t.equal(at.length, 10)
+    await clock.advance(1)
+    one.again()
+    one.again()
+    t.equal(at.length, 20)
+    await clock.advance(249)
+    t.equal(at.length, 30, 'the follow-up of the first')
+    await clock.advance(5000)
+    t.equal(at.length, 40, 'the second burst')
+  }
+)
 
 t.test('a rival that announced itself a moment after our own burst does not have the last word', async (t) => {
   const { clock, at, one } = announcer()
