@@ -34,7 +34,7 @@ export interface Parts {
   isPlaneAlive(): boolean
   /** From now on the instances take part, and are told what their fitness hangs on whenever it changes. */
   begin(): void
-  /** Looks after the data plane; call it every PULSE_PERIOD_MS. */
+  /** Looks after the data plane, and after sockets that could not be opened; call it every PULSE_PERIOD_MS. */
   pulse(): void
 }
 
@@ -114,10 +114,9 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     pulse() {
       const was = isAlive
       isAlive = pulse.look(plane.counters().heartbeats)
-      if (was === isAlive) return
-      if (isAlive) log.info({}, 'data plane moves again')
-      else log.error({}, 'data plane stands still')
-      refresh()
+      if (was !== isAlive && isAlive) log.info({}, 'data plane moves again')
+      if (was !== isAlive && !isAlive) log.error({}, 'data plane stands still')
+      if (was !== isAlive || interfaces.some((at) => at.isDeaf)) refresh()
     }
   }
 }

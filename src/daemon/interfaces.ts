@@ -10,6 +10,7 @@ export class Interface {
   readonly #netlink: Pick<Netlink, 'link' | 'addresses'>
   readonly #virtual: ReadonlySet<string>
   #source: string | undefined
+  #isDeaf = false
 
   /** @param virtual every virtual address of the configuration: none of them is a source */
   constructor(name: string, wire: Wire, netlink: Pick<Netlink, 'link' | 'addresses'>, virtual: ReadonlySet<string>) {
@@ -17,6 +18,11 @@ export class Interface {
     this.wire = wire
     this.#netlink = netlink
     this.#virtual = virtual
+  }
+
+  /** The socket could not be opened when last looked: to be tried again, for no event tells when it can be. */
+  get isDeaf(): boolean {
+    return this.#isDeaf
   }
 
   /** What the kernel says now. */
@@ -27,6 +33,7 @@ export class Interface {
     const wireFault = this.wire.place(
       isPlaced ? { interface: this.name, interfaceIndex: link.index, source: this.#source ?? '' } : null
     )
+    this.#isDeaf = wireFault !== undefined
     return { link, source: this.#source, wireFault }
   }
 

@@ -1,0 +1,199 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { AdminServer } from '../../../src/admin/server.js'
+import type { ReloadVerdict, Status } from '../../../src/admin/status.js'
+import { bytes, span, statusTable } from '../../../src/cli/table.js'
+import { NOW, status } from '../../fakes/status.js'
+
+const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
+const golden = new URL('../../../../test/golden/status.txt', import.meta.url)
+
+t.test('the status of the seed, to the letter', async (t) => {
+  const table = statusTable(status(), { isColoured: false, now: NOW })
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(golden, table)
+  t.equal(table, readFileSync(golden, 'utf8'))
+})
+
+const plain = (one: Status): string[] => statusTable(one, { isColoured: false, now: NOW }).trimEnd().split('\n')
+
+t.test('a table is at most 100 columns wide, in every state', async (t) => {
+  const healthy = status()
+  const faulty: Status = {
+    ...healthy,
+    vrrp: healthy.vrrp.map((one) => ({
+      ...one,
+      state: 'FAULT',
+      fault: ['link down: bond0 has no carrier'],
+      effective_priority: 0,
+      master: null
+    })),
+    process: { ...healthy.process, data_plane_alive: false }
+  }
+  for (const one of [healthy, faulty])
+    for (const line of plain(one)) t.ok(line.length <= 100, `${line.length}: ${line}`)
+})
+
+t.test('colour changes no letter and no column', async (t) => {
+  const coloured = statusTable(status(), { isColoured: true, now: NOW })
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours
+  t.equal(coloured.replace(/\x1b\[\d+m/g, ''), statusTable(status(), { isColoured: false, now: NOW }))
+  t.match(coloured, '\x1b[32mMASTER\x1b[0m')
+  t.match(coloured, '\x1b[31mDOWN')
+})
+
+t.test('what is not as it should be is said beside it', async (t) => {
+  const one = status()
+  const text = plain({
+    ...one,
+    config: { ...one.config, problems: ['maxconn 20000 needs more'] },
+    vrrp: one.vrrp.map((instance) => ({
+      ...instance,
+      state: 'FAULT',
+      fault: ['link down', 'deaf'],
+      effective_priority: 0
+    })),
+    proxy: one.proxy.map((service) => ({ ...service, listening: false, fault: 'port taken', maxconn_effective: 10 })),
+    process: { ...one.process, data_plane_alive: false }
+  }).join('\n')
+  t.match(text, 'FAULT for 1d 2h (link down, deaf)')
+  t.match(text, 'priority 0 (configured 100)')
+  t.match(text, 'NOT LISTENING: port taken')
+  t.match(text, 'limit 10 (configured 20000)')
+  t.match(text, '! maxconn 20000 needs more')
+  t.match(text, '! the data plane stands still')
+})
+
+t.test('spans and bytes', async (t) => {
+  t.strictSame([0, 1, 59, 60, 61, 3600, 3661, 86_400, 93_784, 90_061].map(span), [
+    '0s',
+    '1s',
+    '59s',
+    '1m',
+    '1m 1s',
+    '1h',
+    '1h 1m',
+    '1d',
+    '1d 2h',
+    '1d 1h'
+  ])
+  t.strictSame([0, 1, 999, 1000, 1024, 1536, 999_999, 1_048_576, 5e9, 7e15].map(bytes), [
+    '0',
+    '1',
+    '999',
+    '1.0K',
+    '1.0K',
+    '1.5K',
+    '976.6K',
+    '1.0M',
+    '4.7G',
+    '6.2P'
+  ])
+})
+
+const GOOD = `vrrp:
+  - { name: VI_1, interface: bond0, virtual_router_id: 88, virtual_ipaddress: [ 10.32.255.99 ] }
+`
+
+/** Runs the program; never longer than ten seconds. */
+function vipd(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, ...words], { timeout: 10_000, stdio: ['ignore', 'pipe', 'pipe'] })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString()
+    })
+    child.on('close', (code) => resolve({ code, out, err }))
+  })
+}
+
+t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const file = (name: string, text: string): string => {
+    const path = join(folder, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  t.test('check of a good file: 0, and one line', async (t) => {
+    const path = file('good.yaml', GOOD)
+    t.strictSame(await vipd('check', '-c', path), {
+      code: 0,
+      out: `${path}: ok: 1 VRRP instance, 0 services\n`,
+      err: ''
+    })
+  })
+  t.test('check of a bad file: 2, and every problem with its place', async (t) => {
+    const path = file('bad.yaml', GOOD.replace('88', '300').replace('bond0', '""'))
+    const { code, out, err } = await vipd('check', '-c', path)
+    t.equal(code, 2)
+    t.equal(out, '')
+    t.strictSame(
+      err
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.slice(0, line.indexOf(': '))),
+      [`${path}:2:30`, `${path}:2:53`]
+    )
+  })
+  t.test('check and run of a file that is not there: 2, and no stack trace', async (t) => {
+    const path = join(folder, 'none.yaml')
+    for (const command of ['check', 'run']) {
+      const { code, err } = await vipd(command, '-c', path)
+      t.equal(code, 2)
+      t.equal(err, `${path}:1:1: cannot be read: there is no such file\n`)
+    }
+  })
+  t.test('a warning is no error for the daemon, and a problem for check', async (t) => {
+    const path = file('warning.yaml', GOOD.replace(' }', ', authentication: { auth_pass: "123456789" } }'))
+    const { code, err } = await vipd('check', '-c', path)
+    t.equal(code, 2)
+    t.match(err, /warning: the password has 9 bytes/)
+    t.notMatch(err, /123456789/)
+  })
+  t.test('wrong usage: 2', async (t) => {
+    for (const words of [[], ['chekc'], ['check'], ['status', '--jsn'], ['check', '-c']]) {
+      const { code, out, err } = await vipd(...words)
+      t.equal(code, 2, words.join(' '))
+      t.equal(out, '')
+      t.notMatch(err, /^ +at /m)
+    }
+  })
+  t.test('--help and --version: 0', async (t) => {
+    const help = await vipd('--help')
+    t.equal(help.code, 0)
+    for (const command of ['run', 'check', 'import', 'status', 'reload', 'release'])
+      t.match(help.out, `vipd ${command}`)
+    t.match((await vipd('--version')).out, /^\d+\.\d+\.\d+\n$/)
+    t.equal((await vipd('status', '--help')).code, 0)
+  })
+  t.test('status without a daemon: 1, in one sentence', async (t) => {
+    const { code, err } = await vipd('status', '--socket', join(folder, 'none.sock'))
+    t.equal(code, 1)
+    t.match(err, /^vipd: vipd is not running here: .*\n$/)
+  })
+  t.test('status and reload of a daemon', async (t) => {
+    const socket = join(folder, 'vipd.sock')
+    let verdict: ReloadVerdict = { verdict: 'unchanged', problems: [], changes: [] }
+    const server = new AdminServer({ status: async () => status(), reload: async () => verdict }, () => undefined)
+    await server.listenUnix(socket)
+    t.teardown(() => server.close())
+    const json = await vipd('status', '--json', '--socket', socket)
+    t.equal(json.code, 0)
+    t.strictSame(JSON.parse(json.out), status())
+    t.match((await vipd('status', '--socket', socket)).out, /^vipd 0\.1\.0 on master01/)
+    t.equal((await vipd('reload', '--socket', socket)).code, 0)
+    verdict = { verdict: 'invalid', problems: ['f:1:1: x'], changes: [] }
+    t.match(await vipd('reload', '--socket', socket), { code: 2, err: /^f:1:1: x\n/ })
+    verdict = { verdict: 'needs-restart', problems: [], changes: ['a: 1 → 2'] }
+    t.match(await vipd('reload', '--socket', socket), { code: 1, out: '  a: 1 → 2\n', err: /needs a restart/ })
+  })
+})

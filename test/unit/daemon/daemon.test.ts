@@ -1,0 +1,274 @@
+import t from 'tap'
+import type { Prefix } from '../../../src/base/ip.js'
+import { build } from '../../../src/daemon/build.js'
+import { Interface } from '../../../src/daemon/interfaces.js'
+import { Pulse } from '../../../src/daemon/pulse.js'
+import { sweep } from '../../../src/daemon/sweep.js'
+import type { Addon, DataPlaneEvent, DataPlaneOptions, NativeProber, ServiceTable } from '../../../src/os/addon.js'
+import { type KernelAddress, type Link, VIPD_PROTOCOL } from '../../../src/os/rtnetlink.js'
+import { Wire, type WirePlace } from '../../../src/vrrp/wire.js'
+import { link } from '../../fakes/fake-kernel.js'
+import { configOf } from '../../fakes/fake-node.js'
+import { ManualClock } from '../../fakes/manual-clock.js'
+import { MemoryLog } from '../../fakes/memory-log.js'
+
+const prefix = (address: string, length = 32): Prefix => ({ address, family: 4, length })
+const held = (address: string, overrides: Partial<KernelAddress> = {}): KernelAddress => ({
+  index: 2,
+  prefix: prefix(address),
+  protocol: 0,
+  isLeased: false,
+  ...overrides
+})
+
+t.test('pulse', async (t) => {
+  t.test('workers that move are alive', async (t) => {
+    const pulse = new Pulse()
+    for (let i = 0; i < 20; i++) t.ok(pulse.look([i, i * 2]))
+  })
+  t.test('one that stands still over four looks is dead, and alive again when it moves', async (t) => {
+    const pulse = new Pulse()
+    t.strictSame(
+      [0, 1, 2, 3, 4].map((i) => pulse.look([i, 7])),
+      [true, true, true, true, false]
+    )
+    t.ok(pulse.look([5, 8]))
+  })
+  t.test('no workers are no dead ones', async (t) => {
+    const pulse = new Pulse()
+    for (let i = 0; i < 10; i++) t.ok(pulse.look([]))
+  })
+})
+
+const CONFIG = configOf(`vrrp:
+  - { name: VI_1, interface: bond0, virtual_router_id: 88, virtual_ipaddress: [ 10.32.255.99, 10.32.255.98/24 ] }
+  - { name: VI_2, interface: eth1, virtual_router_id: 1, priority: 255, virtual_ipaddress: [ 10.1.0.1 ] }
+`)
+
+t.test('sweep', async (t) => {
+  const swept = async (config: typeof CONFIG | undefined, ...addresses: KernelAddress[]) => {
+    const links = new Map([
+      ['bond0', link()],
+      ['eth1', link({ index: 3, name: 'eth1' })]
+    ])
+    const netlink = {
+      addresses: () => addresses,
+      link: (name: string) => links.get(name),
+      removeAddress: async () => undefined
+    }
+    return sweep(netlink, config)
+  }
+  t.test('removes what carries our mark, wherever it is and whatever the file says', async (t) => {
+    const marked = held('192.0.2.1', { protocol: VIPD_PROTOCOL, index: 9 })
+    t.strictSame(await swept(CONFIG, marked, held('10.32.137.20')), ['192.0.2.1/32'])
+    t.strictSame(await swept(undefined, marked, held('10.32.255.99')), ['192.0.2.1/32'])
+  })
+  t.test('removes what is configured, whoever put it there, on its own interface alone', async (t) => {
+    t.strictSame(await swept(CONFIG, held('10.32.255.99')), ['10.32.255.99/32'])
+    t.strictSame(await swept(CONFIG, held('10.32.255.99', { index: 3 })), [])
+    t.strictSame(
+      await swept(CONFIG, held('10.32.255.99', { prefix: prefix('10.32.255.99', 24) })),
+      [],
+      'another prefix'
+    )
+  })
+  t.test('leaves the owner its address', async (t) => {
+    t.strictSame(await swept(CONFIG, held('10.1.0.1', { index: 3 })), [])
+  })
+})
+
+t.test('an interface', async (t) => {
+  const setUp = () => {
+    const opened: WirePlace[] = []
+    const failing = { refusal: undefined as Error | undefined }
+    const wire = new Wire({
+      clock: new ManualClock(),
+      log: new MemoryLog(),
+      open: (place) => {
+        if (failing.refusal !== undefined) throw failing.refusal
+        opened.push(place)
+        return { kind: 'addon', send: () => undefined, flush: () => Promise.resolve(), close: () => undefined }
+      }
+    })
+    const state: { link: Link | undefined; addresses: KernelAddress[] } = { link: link(), addresses: [] }
+    const netlink = { link: () => state.link, addresses: () => state.addresses }
+    return { opened, state, failing, one: new Interface('bond0', wire, netlink, new Set(['10.32.255.99'])) }
+  }
+  t.test('sends from its first address that is no VIP, and stays with it', async (t) => {
+    const { state, one, opened } = setUp()
+    state.addresses = [held('10.32.255.99'), held('10.32.137.20'), held('10.32.137.21'), held('10.9.9.9', { index: 7 })]
+    t.equal(one.look().source, '10.32.137.20')
+    state.addresses = [held('10.32.137.19'), held('10.32.137.21'), held('10.32.137.20')]
+    t.equal(one.look().source, '10.32.137.20', 'another order is no reason')
+    t.equal(opened.length, 1)
+    state.addresses = [held('10.32.137.19'), held('10.32.137.21')]
+    t.equal(one.look().source, '10.32.137.19')
+    t.match(opened.at(-1), { interface: 'bond0', interfaceIndex: 2, source: '10.32.137.19' })
+  })
+  t.test('never sends from a VIP, nor from an address with our mark, nor from IPv6', async (t) => {
+    const { state, one, opened } = setUp()
+    const six: Prefix = { address: 'fe80::1', family: 6, length: 64 }
+    state.addresses = [
+      held('10.32.255.99'),
+      held('10.32.255.97', { protocol: VIPD_PROTOCOL }),
+      held('', { prefix: six })
+    ]
+    t.strictSame(one.look(), { link: link(), source: undefined, wireFault: undefined })
+    t.equal(opened.length, 0)
+  })
+  t.test('whose socket cannot be opened is deaf, until it can be', async (t) => {
+    const { state, one, opened, failing } = setUp()
+    state.addresses = [held('10.32.137.20')]
+    failing.refusal = new Error('ENOBUFS')
+    t.match(one.look(), { wireFault: 'no VRRP socket on bond0: ENOBUFS' })
+    t.ok(one.isDeaf)
+    failing.refusal = undefined
+    t.equal(one.look().wireFault, undefined)
+    t.notOk(one.isDeaf)
+    t.equal(opened.length, 1)
+  })
+  t.test('that is not there has no wire; another index opens it anew', async (t) => {
+    const { state, one, opened } = setUp()
+    state.addresses = [held('10.32.137.20'), held('10.32.137.20', { index: 5 })]
+    one.look()
+    state.link = undefined
+    t.strictSame(one.look(), { link: undefined, source: undefined, wireFault: undefined })
+    state.link = link({ index: 5 })
+    one.look()
+    t.strictSame(
+      opened.map((place) => place.interfaceIndex),
+      [2, 5]
+    )
+  })
+})
+
+t.test('the cross wires', async (t) => {
+  const setUp = (yaml: string, descriptors = 1_000_000) => {
+    const clock = new ManualClock()
+    const log = new MemoryLog(clock.now)
+    const made: DataPlaneOptions[] = []
+    const tables: ServiceTable[] = []
+    const state = { beats: [0], refusal: undefined as Error | undefined }
+    let tell: (event: DataPlaneEvent) => void = () => undefined
+    class FakeDataPlane {
+      constructor(options: DataPlaneOptions, onEvent: (event: DataPlaneEvent) => void) {
+        made.push(options)
+        tell = onEvent
+      }
+      publish(table: ServiceTable): void {
+        if (state.refusal !== undefined) throw state.refusal
+        tables.push(table)
+      }
+      withdraw(): void {}
+      counters() {
+        return { services: [], heartbeats: state.beats, eventsDropped: 0, bytesSpliced: 0 }
+      }
+      stop(): void {}
+    }
+    class FakeProber implements NativeProber {
+      tcp(): void {}
+      close(): void {}
+    }
+    class Unused {
+      constructor() {
+        throw new Error('not in this test')
+      }
+      send(): void {}
+      close(): void {}
+    }
+    const addon: Addon = {
+      sendFrame: () => undefined,
+      unixDgramSend: () => undefined,
+      closeOnExec: () => undefined,
+      raiseDescriptorLimit: () => descriptors,
+      missingCapabilities: () => [],
+      VrrpSocket: Unused,
+      NetlinkEvents: Unused,
+      Prober: FakeProber,
+      DataPlane: FakeDataPlane
+    }
+    const parts = build(configOf(yaml), { addon, clock, log })
+    return { parts, clock, log, made, tables, state, tell: (event: DataPlaneEvent) => tell(event) }
+  }
+  const server = 'servers: [ { name: a, address: 10.0.0.1:6443 } ]'
+  const yaml = `nbthread: 2
+vrrp:
+  - { name: VI_1, interface: bond0, virtual_router_id: 88, virtual_ipaddress: [ 10.32.255.99 ] }
+  - { name: VI_2, interface: bond0, virtual_router_id: 89, virtual_ipaddress: [ 10.32.255.98 ] }
+proxy:
+  - { name: one, bind: [ 10.32.255.99:8443 ], maxconn: 300, ${server} }
+  - { name: two, bind: [ 10.32.255.98:8443 ], maxconn: 100, ${server} }
+`
+  const faults = ({ parts }: ReturnType<typeof setUp>): string[] =>
+    parts.instances.map((instance) =>
+      instance
+        .snapshot()
+        .fault.filter((fault) => !fault.startsWith('interface'))
+        .join()
+    )
+
+  t.test(
+    'a service that cannot be served is a fault of the instance whose address it is on, and of no other',
+    async (t) => {
+      const one = setUp(yaml)
+      one.state.refusal = Object.assign(new Error('x'), { code: 'EADDRINUSE' })
+      one.parts.services[0]?.start()
+      one.state.refusal = undefined
+      one.parts.services[1]?.start()
+      one.parts.begin()
+      t.match(faults(one), [/^cannot listen on 10\.32\.255\.99:8443/, /^$/])
+      await one.clock.advance(1000)
+      t.strictSame(faults(one), ['', ''])
+    }
+  )
+
+  t.test('a service on the wildcard is one of every instance', async (t) => {
+    const one = setUp(yaml.replace('10.32.255.98:8443', '0.0.0.0:9443'))
+    one.parts.begin()
+    t.match(faults(one), [/not started.*not started|not started,not started/, /not started/])
+  })
+
+  t.test('a data plane that stands still is a fault of all, until it moves', async (t) => {
+    const one = setUp(yaml)
+    for (const service of one.parts.services) service.start()
+    one.parts.begin()
+    for (let i = 0; i < 5; i++) one.parts.pulse()
+    t.notOk(one.parts.isPlaneAlive())
+    t.strictSame(faults(one), ['the data plane stands still', 'the data plane stands still'])
+    t.equal(one.log.said('data plane stands still').length, 1)
+    one.state.beats = [1]
+    one.parts.pulse()
+    t.ok(one.parts.isPlaneAlive())
+    t.strictSame(faults(one), ['', ''])
+  })
+
+  t.test('before it has begun no instance takes part', async (t) => {
+    const one = setUp(yaml)
+    for (const service of one.parts.services) service.start()
+    t.ok(one.parts.instances.every((instance) => instance.role === 'INIT'))
+  })
+
+  t.test('where descriptors are too few for maxconn each service gets its part, and it is said', async (t) => {
+    const rich = setUp(yaml)
+    t.strictSame(rich.made, [{ threads: 2, mode: 'hybrid', maxconn: 400 }])
+    t.strictSame(rich.parts.shortages, [])
+    const poor = setUp(yaml, 512 + 2 * 576 + 2 * 200)
+    t.equal(poor.made[0]?.maxconn, 200)
+    for (const service of poor.parts.services) service.start()
+    t.strictSame(
+      poor.tables.map((table) => table.maxconn),
+      [150, 50]
+    )
+    t.match(poor.parts.shortages, [/^maxconn 400 needs/])
+  })
+
+  t.test('a configuration without a proxy, or without an instance, is one too', async (t) => {
+    const addressOnly = setUp(yaml.split('proxy:')[0] ?? '')
+    addressOnly.parts.begin()
+    t.strictSame(faults(addressOnly), ['', ''])
+    const proxyOnly = setUp(`proxy:\n  - { name: one, bind: [ 10.0.0.9:8443 ], ${server} }\n`)
+    proxyOnly.parts.begin()
+    proxyOnly.tell({ type: 'connect-failed', service: 0, server: 0, error: 'ECONNREFUSED' })
+    t.equal(proxyOnly.log.said('connection to server failed').length, 1)
+  })
+})

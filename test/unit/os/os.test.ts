@@ -1,0 +1,490 @@
+import { EventEmitter } from 'node:events'
+import fc from 'fast-check'
+import { FlagsNew, type NetlinkSocket } from 'netlink'
+import { formatMessage } from 'netlink/dist/structs.js'
+import t from 'tap'
+import { VipdError } from '../../../src/base/errors.js'
+import type { NativePacket, NativeVrrpSocket, VrrpSocketOptions } from '../../../src/os/addon.js'
+import { Netlink } from '../../../src/os/netlink.js'
+import { openVrrpSocket, parseIpv4 } from '../../../src/os/raw-ip.js'
+import {
+  decodeEvent,
+  decodeEvents,
+  encodeDelAddress,
+  encodeNewAddress,
+  VIPD_PROTOCOL
+} from '../../../src/os/rtnetlink.js'
+import { Systemd } from '../../../src/os/systemd.js'
+import { flushPromises } from '../../fakes/manual-clock.js'
+import { CAPTURE } from './capture.js'
+
+const [NEWLINK, DELLINK, NEWADDR, DELADDR] = [16, 17, 20, 21]
+const VIP = { address: '10.32.255.99', family: 4, length: 32 } as const
+
+const attribute = (type: number, data: Uint8Array): Buffer => {
+  const head = Buffer.alloc(4)
+  head.writeUInt16LE(4 + data.length, 0)
+  head.writeUInt16LE(type, 2)
+  return Buffer.concat([head, data, Buffer.alloc(-data.length & 3)])
+}
+const linkMessage = (index: number, name: string, flags: number, family = 0): Buffer => {
+  const head = Buffer.alloc(16)
+  head[0] = family
+  head.writeInt32LE(index, 4)
+  head.writeUInt32LE(flags, 8)
+  const mtu = Buffer.alloc(4)
+  mtu.writeUInt32LE(1500)
+  return Buffer.concat([
+    head,
+    attribute(3, Buffer.from(`${name}\0`)),
+    attribute(1, Buffer.from('525400aabb01', 'hex')),
+    attribute(4, mtu)
+  ])
+}
+const message = (type: number, data: Buffer): Buffer =>
+  Buffer.concat(formatMessage({ type, flags: 0, seq: 0, port: 0, data }))
+const UP_RUNNING = 0x1 | 0x40
+
+t.test('rtnetlink', async (t) => {
+  t.test('what a real kernel (6.18) says of a veth named bond0 and its addresses', async (t) => {
+    const link = Buffer.from(CAPTURE.link, 'hex')
+    t.strictSame(decodeEvent(NEWLINK, link), [
+      {
+        type: 'link',
+        isGone: false,
+        link: {
+          index: 3,
+          name: 'bond0',
+          isUp: true,
+          isRunning: true,
+          isLoopback: false,
+          mac: Uint8Array.from(Buffer.from('525400aabb01', 'hex')),
+          mtu: 1500
+        }
+      }
+    ])
+    const leased = decodeEvent(NEWADDR, Buffer.from(CAPTURE.leased, 'hex'))
+    t.strictSame(leased, [
+      { type: 'address', isGone: false, address: { index: 3, prefix: VIP, protocol: 0, isLeased: true } }
+    ])
+    const own = { address: '10.32.137.20', family: 4, length: 16 }
+    t.match(decodeEvent(DELADDR, Buffer.from(CAPTURE.permanent, 'hex')), [
+      { isGone: true, address: { prefix: own, isLeased: false } }
+    ])
+    const six = { address: 'fd00::1', family: 6, length: 64 }
+    t.match(decodeEvent(NEWADDR, Buffer.from(CAPTURE.six, 'hex')), [{ address: { prefix: six, isLeased: false } }])
+  })
+
+  t.test('an address that is asked for reads back as it was asked for, with our mark and its lease', async (t) => {
+    for (const prefix of [VIP, { address: 'fd00::99', family: 6, length: 128 } as const]) {
+      const payload = Buffer.concat(encodeNewAddress(7, prefix, 2))
+      t.strictSame(decodeEvent(NEWADDR, payload), [
+        { type: 'address', isGone: false, address: { index: 7, prefix, protocol: VIPD_PROTOCOL, isLeased: true } }
+      ])
+      const gone = Buffer.concat(encodeDelAddress(7, prefix))
+      t.match(decodeEvent(DELADDR, gone), [{ isGone: true, address: { index: 7, prefix } }])
+    }
+  })
+
+  t.test('the bytes that ask for an address: lease, preferred 0, no duplicate detection', async (t) => {
+    t.equal(
+      Buffer.concat(encodeNewAddress(3, VIP, 2)).toString('hex'),
+      [
+        '0220000003000000', // AF_INET, /32, scope 0, index 3
+        '080002000a20ff63', // IFA_LOCAL
+        '080001000a20ff63', // IFA_ADDRESS
+        '1400060000000000020000000000000000000000', // IFA_CACHEINFO: preferred 0, valid 2
+        '0800080002000000', // IFA_FLAGS: NODAD
+        '05000b0076' // IFA_PROTO: 118
+      ].join('')
+    )
+  })
+
+  t.test('a link that is down, or gone, or a bridge port', async (t) => {
+    t.match(decodeEvent(NEWLINK, linkMessage(2, 'eth0', 0x1)), [{ link: { isUp: true, isRunning: false } }])
+    t.match(decodeEvent(NEWLINK, linkMessage(2, 'eth0', 0x49)), [{ link: { isLoopback: true, isRunning: true } }])
+    t.match(decodeEvent(DELLINK, linkMessage(2, 'eth0', 0)), [{ isGone: true, link: { name: 'eth0', index: 2 } }])
+    t.strictSame(decodeEvent(DELLINK, linkMessage(2, 'eth0', 0, 7)), [], 'AF_BRIDGE: it left a bridge, not the host')
+  })
+
+  t.test('attributes that nobody knows, of any length, hurt nothing', async (t) => {
+    const odd = Buffer.concat([
+      linkMessage(2, 'eth0', UP_RUNNING),
+      attribute(26, Buffer.alloc(3)),
+      attribute(900, Buffer.alloc(0))
+    ])
+    t.match(decodeEvent(NEWLINK, odd), [{ link: { name: 'eth0' } }])
+  })
+
+  t.test('several messages in a buffer, others in between, a cut one at the end', async (t) => {
+    const buffer = Buffer.concat([
+      message(NEWLINK, linkMessage(2, 'eth0', UP_RUNNING)),
+      message(24, Buffer.alloc(12)),
+      message(NEWADDR, Buffer.concat([Buffer.concat(encodeNewAddress(2, VIP, 2)), Buffer.alloc(3)])),
+      message(NEWLINK, linkMessage(3, 'eth1', UP_RUNNING)).subarray(0, 30)
+    ])
+    t.strictSame(
+      decodeEvents(buffer).map((event) => event.type),
+      ['link', 'address']
+    )
+  })
+
+  t.test('no bytes whatever make it throw', async (t) => {
+    const bytes = fc.uint8Array({ maxLength: 120 }).map((all) => Buffer.from(all))
+    fc.assert(
+      fc.property(bytes, fc.constantFrom(NEWLINK, DELLINK, NEWADDR, DELADDR, 0), (all, type) => {
+        decodeEvents(all)
+        decodeEvents(message(type, all))
+        decodeEvent(type, all)
+      }),
+      { numRuns: 3000 }
+    )
+    t.pass()
+  })
+})
+
+t.test('IPv4', async (t) => {
+  const payload = Buffer.from('2158640101010dbf0a20ff633131313100000000', 'hex')
+  const datagram = (options: number, padding: number, total?: number): Buffer => {
+    const header = Buffer.alloc(20 + options)
+    header[0] = 0x45 + options / 4
+    header.writeUInt16BE(total ?? header.length + payload.length, 2)
+    header[8] = 255
+    header[9] = 112
+    header.set([10, 32, 137, 20], 12)
+    header.set([224, 0, 0, 18], 16)
+    return Buffer.concat([header, payload, Buffer.alloc(padding, 0xee)])
+  }
+  const want: NativePacket = { payload, source: '10.32.137.20', destination: '224.0.0.18', ttl: 255 }
+
+  t.test('the payload starts where the header says, and ends where the length says', async (t) => {
+    t.strictSame(parseIpv4(datagram(0, 0)), want)
+    t.strictSame(parseIpv4(datagram(4, 0)), want, 'router alert')
+    t.strictSame(parseIpv4(datagram(40, 0)), want, 'the longest header')
+    t.strictSame(parseIpv4(datagram(0, 6)), want, 'Ethernet padding')
+    t.strictSame(parseIpv4(datagram(4, 6)), want)
+  })
+  t.test('it is a copy', async (t) => {
+    const bytes = datagram(0, 0)
+    const packet = parseIpv4(bytes)
+    bytes.fill(0)
+    t.strictSame(packet?.payload, payload)
+  })
+  t.test('what is short, or of another version, is none', async (t) => {
+    t.equal(parseIpv4(Buffer.alloc(0)), undefined)
+    t.equal(parseIpv4(datagram(0, 0).subarray(0, 19)), undefined)
+    t.equal(parseIpv4(datagram(40, 0).subarray(0, 59)), undefined)
+    t.equal(parseIpv4(Buffer.concat([Buffer.from([0x65]), datagram(0, 0).subarray(1)])), undefined)
+    t.equal(parseIpv4(Buffer.concat([Buffer.from([0x44]), datagram(0, 0).subarray(1)])), undefined)
+  })
+  t.test('a length that lies is no reason to read further than there is', async (t) => {
+    t.equal(parseIpv4(datagram(0, 0, 65_535))?.payload.length, payload.length)
+    t.equal(parseIpv4(datagram(0, 0, 3))?.payload.length, 0)
+  })
+  t.test('no bytes whatever make it throw', async (t) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        const packet = parseIpv4(Buffer.from(bytes))
+        if (packet !== undefined && packet.payload.length > bytes.length - 20) throw new Error('longer than it is')
+      }),
+      { numRuns: 3000 }
+    )
+    t.pass()
+  })
+})
+
+t.test('the VRRP socket of the addon', async (t) => {
+  const options: VrrpSocketOptions = {
+    family: 6,
+    interface: 'eth0',
+    interfaceIndex: 2,
+    group: 'ff02::12',
+    source: 'fe80::1'
+  }
+  const setUp = (failure?: Error) => {
+    const sent: string[] = []
+    let closed = 0
+    let deliver: (packet: NativePacket) => void = () => undefined
+    class FakeSocket implements NativeVrrpSocket {
+      constructor(_: VrrpSocketOptions, onPacket: (packet: NativePacket) => void) {
+        deliver = onPacket
+      }
+      send(payload: Buffer, destination: string): void {
+        if (failure !== undefined) throw failure
+        sent.push(`${payload.toString('hex')} ${destination}`)
+      }
+      close(): void {
+        closed++
+      }
+    }
+    const packets: NativePacket[] = []
+    const errors: string[] = []
+    const handlers = { onPacket: (one: NativePacket) => packets.push(one), onError: (one: string) => errors.push(one) }
+    const socket = openVrrpSocket({ VrrpSocket: FakeSocket, closeOnExec: () => undefined }, options, handlers)
+    return { socket, sent, packets, errors, deliver: (one: NativePacket) => deliver(one), closed: () => closed }
+  }
+  t.test('carries IPv6 both ways', async (t) => {
+    const one = setUp()
+    t.equal(one.socket.kind, 'addon')
+    one.socket.send(Uint8Array.from([1, 2]), 'ff02::12')
+    one.deliver({ payload: Buffer.from([3]), source: 'fe80::2', destination: 'ff02::12', ttl: 255 })
+    t.strictSame(one.sent, ['0102 ff02::12'])
+    t.equal(one.packets.length, 1)
+    await one.socket.flush()
+    one.socket.close()
+    t.equal(one.closed(), 1)
+  })
+  t.test('tells a failure to send, and does not throw it', async (t) => {
+    const one = setUp(new Error('ENETUNREACH'))
+    one.socket.send(Uint8Array.from([1]), 'ff02::12')
+    t.strictSame(one.errors, ['ENETUNREACH'])
+  })
+})
+
+/** npm netlink's socket as the mirror uses it: answers from a script. */
+class FakeSocket extends EventEmitter {
+  readonly requests: { type: number; flags: number }[] = []
+  readonly answers = new Map<number, () => Promise<[{ type: number; flags: number; data: Buffer }[]]>>()
+  closed = 0
+  inFlight = 0
+  mostInFlight = 0
+  async request(type: number, _: unknown, { flags = 0 }: { flags?: number }) {
+    this.requests.push({ type, flags })
+    this.inFlight++
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
+    try {
+      return await (this.answers.get(type)?.() ?? Promise.resolve([[]]))
+    } finally {
+      this.inFlight--
+    }
+  }
+  close(): void {
+    this.closed++
+  }
+}
+
+t.test('netlink', async (t) => {
+  const GETLINK = 18
+  const GETADDR = 22
+  const setUp = async (prepare: (socket: FakeSocket) => void = () => undefined) => {
+    const socket = new FakeSocket()
+    const rows = {
+      links: [{ type: NEWLINK, flags: 0, data: linkMessage(2, 'bond0', UP_RUNNING) }],
+      addresses: [
+        { type: NEWADDR, flags: 0, data: Buffer.concat(encodeNewAddress(2, { ...VIP, address: '10.32.137.20' }, 9)) }
+      ]
+    }
+    socket.answers.set(GETLINK, async () => [rows.links])
+    socket.answers.set(GETADDR, async () => [rows.addresses])
+    prepare(socket)
+    let tell: (messages: Buffer) => void = () => undefined
+    let overrun: () => void = () => undefined
+    let eventsClosed = 0
+    class FakeEvents {
+      constructor(onMessages: (messages: Buffer) => void, onOverrun: () => void) {
+        tell = onMessages
+        overrun = onOverrun
+      }
+      close(): void {
+        eventsClosed++
+      }
+    }
+    const changes: number[] = []
+    const errors: unknown[] = []
+    const netlink = new Netlink(
+      { NetlinkEvents: FakeEvents },
+      () => changes.push(1),
+      (error) => errors.push(error),
+      () => socket as unknown as NetlinkSocket
+    )
+    const started = netlink.start()
+    return {
+      socket,
+      rows,
+      netlink,
+      changes,
+      errors,
+      started,
+      tell: (type: number, data: Buffer) => tell(message(type, data)),
+      overrun: () => overrun(),
+      eventsClosed: () => eventsClosed
+    }
+  }
+  const ack = (errno: number) => {
+    const data = Buffer.alloc(20)
+    data.writeInt32LE(-errno, 0)
+    return [[{ type: 2, flags: 0, data }]] satisfies [unknown]
+  }
+  type Ack = [{ type: number; flags: number; data: Buffer }[]]
+  const answer = (socket: FakeSocket, type: number, ...errnos: number[]): void => {
+    socket.answers.set(type, async () => ack(errnos.shift() ?? 0) as Ack)
+  }
+
+  t.test('reads links and addresses at its start, and follows events', async (t) => {
+    const { netlink, started, tell, changes } = await setUp()
+    await started
+    t.equal(netlink.link('bond0')?.index, 2)
+    t.equal(netlink.link('eth9'), undefined)
+    t.equal([...netlink.addresses()].length, 1)
+    t.equal(changes.length, 1)
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, VIP, 2)))
+    t.ok(netlink.hasAddress(2, VIP))
+    tell(DELADDR, Buffer.concat(encodeDelAddress(2, VIP)))
+    t.notOk(netlink.hasAddress(2, VIP))
+    tell(NEWLINK, linkMessage(2, 'bond1', UP_RUNNING))
+    t.equal(netlink.link('bond0'), undefined, 'it was renamed')
+    tell(DELLINK, linkMessage(2, 'bond1', 0))
+    t.equal(netlink.link('bond1'), undefined)
+    t.equal(changes.length, 5)
+  })
+
+  t.test('an event that comes while everything is read is not lost', async (t) => {
+    let release: () => void = () => undefined
+    const one = await setUp((socket) => {
+      const rows = socket.answers.get(GETADDR)
+      socket.answers.set(GETADDR, async () => {
+        await new Promise<void>((resolve) => {
+          release = resolve
+        })
+        return (await rows?.()) ?? [[]]
+      })
+    })
+    await flushPromises()
+    // The links have been read; now one goes down, and only then the addresses are read.
+    one.tell(NEWLINK, linkMessage(2, 'bond0', 0x1))
+    release()
+    await one.started
+    t.equal(one.netlink.link('bond0')?.isRunning, false)
+  })
+
+  t.test('an overrun is answered by reading everything anew, two by one more', async (t) => {
+    const { netlink, started, overrun, rows, socket } = await setUp()
+    await started
+    rows.links = [{ type: NEWLINK, flags: 0, data: linkMessage(5, 'eth5', 0x1) }]
+    overrun()
+    overrun()
+    overrun()
+    for (let i = 0; i < 5; i++) await flushPromises()
+    t.equal(netlink.overruns, 3)
+    t.equal(netlink.link('bond0'), undefined)
+    t.equal(netlink.link('eth5')?.index, 5)
+    t.equal(socket.requests.filter(({ type }) => type === GETLINK).length, 3)
+  })
+
+  t.test('an overrun that cannot be answered is told', async (t) => {
+    const { started, overrun, errors, socket } = await setUp()
+    await started
+    socket.answers.set(GETLINK, async () => {
+      throw new Error('timeout')
+    })
+    overrun()
+    await flushPromises()
+    t.match(errors, [{ message: 'timeout' }])
+  })
+
+  t.test('an address is added where it is missing and renewed where it is there', async (t) => {
+    const { netlink, started, socket } = await setUp()
+    await started
+    answer(socket, NEWADDR, 0, 17, 0)
+    t.equal(await netlink.holdAddress(2, VIP, 2), 'added')
+    t.ok(netlink.hasAddress(2, VIP), 'known before the kernel tells')
+    t.equal(await netlink.holdAddress(2, VIP, 2), 'renewed')
+    t.strictSame(
+      socket.requests.slice(-3).map(({ flags }) => flags),
+      [FlagsNew.CREATE | FlagsNew.EXCL, FlagsNew.CREATE | FlagsNew.EXCL, FlagsNew.CREATE | FlagsNew.REPLACE]
+    )
+  })
+
+  t.test('a refusal is a sentence with the reason', async (t) => {
+    const { netlink, started, socket } = await setUp()
+    await started
+    answer(socket, NEWADDR, 1, 19, 17, 22, 42)
+    const why = async () => {
+      const error = await netlink.holdAddress(2, VIP, 2).catch((one: unknown) => one)
+      if (!(error instanceof VipdError)) throw new Error('no VipdError')
+      t.equal(error.code, 'ADDRESS_FAILED')
+      return error.message
+    }
+    t.equal(await why(), 'cannot add 10.32.255.99/32: EPERM: CAP_NET_ADMIN is missing')
+    t.equal(await why(), 'cannot add 10.32.255.99/32: ENODEV: the interface is gone')
+    t.equal(await why(), 'cannot add 10.32.255.99/32: EINVAL: the kernel refuses it')
+    t.equal(await why(), 'cannot add 10.32.255.99/32: errno 42')
+    t.notOk(netlink.hasAddress(2, VIP))
+  })
+
+  t.test('to remove what is not there is as good as done', async (t) => {
+    const { netlink, started, socket } = await setUp()
+    await started
+    answer(socket, DELADDR, 0, 99, 19, 1)
+    for (let i = 0; i < 3; i++) await netlink.removeAddress(2, VIP)
+    await t.rejects(netlink.removeAddress(2, VIP), { code: 'ADDRESS_FAILED' })
+  })
+
+  t.test('one request is under way at a time, and a failed one does not stop the next', async (t) => {
+    const { netlink, started, socket } = await setUp()
+    await started
+    let nth = 0
+    socket.answers.set(NEWADDR, async () => {
+      await flushPromises()
+      if (nth++ === 0) throw new Error('timeout')
+      return ack(0) as Ack
+    })
+    const all = await Promise.allSettled([1, 2, 3].map((index) => netlink.holdAddress(index, VIP, 2)))
+    t.strictSame(
+      all.map(({ status }) => status),
+      ['rejected', 'fulfilled', 'fulfilled']
+    )
+    t.equal(socket.mostInFlight, 1)
+  })
+
+  t.test('closed it says so, and closes both sockets', async (t) => {
+    const { netlink, started, socket, eventsClosed } = await setUp()
+    await started
+    netlink.stop()
+    netlink.stop()
+    t.equal(socket.closed, 1)
+    t.equal(eventsClosed(), 1)
+    await t.rejects(netlink.holdAddress(2, VIP, 2), { code: 'NETLINK_FAILED' })
+  })
+})
+
+t.test('systemd', async (t) => {
+  const setUp = (environment: NodeJS.ProcessEnv, fails = false) => {
+    const sent: string[] = []
+    const unixDgramSend = (path: string, payload: Buffer): void => {
+      if (fails) throw new Error('ECONNREFUSED')
+      sent.push(`${path} ${payload.toString()}`)
+    }
+    return { sent, systemd: new Systemd({ unixDgramSend }, environment) }
+  }
+  t.test('hears of every state, in its own words', async (t) => {
+    const { sent, systemd } = setUp({ NOTIFY_SOCKET: '/run/notify' })
+    systemd.ready('VI_1 BACKUP')
+    systemd.status('VI_1 MASTER')
+    systemd.watchdog()
+    systemd.stopping()
+    t.strictSame(sent, [
+      '/run/notify READY=1\nSTATUS=VI_1 BACKUP',
+      '/run/notify STATUS=VI_1 MASTER',
+      '/run/notify WATCHDOG=1',
+      '/run/notify STOPPING=1\nSTATUS=handing over and draining'
+    ])
+  })
+  t.test('that is not there is told nothing, and one that does not answer hurts nothing', async (t) => {
+    for (const environment of [{}, { NOTIFY_SOCKET: '' }]) {
+      const { sent, systemd } = setUp(environment)
+      systemd.ready('x')
+      t.strictSame(sent, [])
+    }
+    const { systemd } = setUp({ NOTIFY_SOCKET: '@x' }, true)
+    t.doesNotThrow(() => systemd.ready('x'))
+  })
+  t.test('wants the watchdog fed only where it says so, and to us', async (t) => {
+    const pid = String(process.pid)
+    t.equal(setUp({ WATCHDOG_USEC: '10000000' }).systemd.watchdogMs, 10_000)
+    t.equal(setUp({ WATCHDOG_USEC: '10000000', WATCHDOG_PID: pid }).systemd.watchdogMs, 10_000)
+    t.equal(setUp({ WATCHDOG_USEC: '10000000', WATCHDOG_PID: '1' }).systemd.watchdogMs, undefined)
+    t.equal(setUp({}).systemd.watchdogMs, undefined)
+    t.equal(setUp({ WATCHDOG_USEC: 'soon' }).systemd.watchdogMs, undefined)
+  })
+})
