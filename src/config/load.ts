@@ -103,7 +103,7 @@ function crossCheckSound(raw: unknown, issues: readonly z.core.$ZodIssue[]): Pro
     vrrp: kept.vrrp.map((one) => one.item),
     proxy: kept.proxy.map((one) => one.item)
   })
-  if (!sound.success) return []
+  if (!sound.success || kept.vrrp.length + kept.proxy.length === 0) return []
   return crossCheck(sound.data).map((problem) => {
     const [list, index, ...rest] = problem.path
     const items = list === 'vrrp' ? kept.vrrp : kept.proxy

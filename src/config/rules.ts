@@ -7,6 +7,9 @@ export const AUTH_PASS_BYTES = 8
 
 /** Rules that look at more than one value. Every problem, in the order of the file. */
 export function crossCheck(config: Config): Problem[] {
+  if (config.vrrp.length === 0 && config.proxy.length === 0) {
+    return [errorAt([], 'there is nothing to do: it needs at least one entry in `vrrp:` or `proxy:`')]
+  }
   return [
     ...config.vrrp.flatMap(instanceProblems),
     ...duplicates(

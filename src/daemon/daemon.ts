@@ -56,6 +56,8 @@ export class Daemon implements Control {
     if (config.admin.listen !== undefined)
       await this.#admin.listenTcp(config.admin.listen.host, config.admin.listen.port)
     await this.#startNetlink()
+    // A SIGTERM may have come meanwhile: what has been stopped is not started.
+    if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
     for (const service of this.#parts.services) service.start()

@@ -8,6 +8,7 @@ import { type KernelAddress, VIPD_PROTOCOL } from '../os/rtnetlink.js'
  * and the configured ones (the whole prefix alike) on their interface, whoever put them there: a keepalived that was
  * killed leaves its own. The owner of an address (priority 255) keeps it.
  * @param config undefined where it cannot be read: then the marked ones alone
+ * Goes through all of them, then throws the first failure if there was one.
  * @returns what was removed, as 'ADDRESS/LENGTH'
  */
 export async function sweep(
@@ -17,7 +18,11 @@ export async function sweep(
   const orphans = [...netlink.addresses()].filter(
     (address) => address.protocol === VIPD_PROTOCOL || isConfigured(netlink, config, address)
   )
-  for (const orphan of orphans) await netlink.removeAddress(orphan.index, orphan.prefix)
+  const failures: unknown[] = []
+  for (const orphan of orphans) {
+    await netlink.removeAddress(orphan.index, orphan.prefix).catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0) throw failures[0]
   return orphans.map((orphan) => formatPrefix(orphan.prefix))
 }
 

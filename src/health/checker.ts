@@ -21,6 +21,9 @@ export interface Schedule {
   readonly timeoutMs: number
 }
 
+/** How much later than its deadline a probe may answer. */
+const ANSWER_SLACK_MS = 1000
+
 /**
  * One probe on a schedule. The first starts at once; intervals run from start to start, so that a check that times out
  * does not double the time to the verdict; never two at a time.
@@ -62,10 +65,19 @@ export class Checker {
     const startedAt = this.#clock.now()
     const { interMs, spreadPercent, timeoutMs } = this.#schedule
     const nextAt = startedAt + interMs * (1 + (spreadPercent / 100) * (2 * this.#random() - 1))
-    this.#probe(timeoutMs, (result) => {
-      if (this.#isStopped) return
+    let isAnswered = false
+    const onAnswer = (result: CheckResult): void => {
+      if (this.#isStopped || isAnswered) return
+      isAnswered = true
+      this.#timer?.cancel()
       this.#timer = this.#clock.after(Math.max(0, nextAt - this.#clock.now()), () => this.#check())
       this.#onResult(result)
-    })
+    }
+    // The probe keeps its own deadline; one that never answers must not end the checks of a server.
+    const tookMs = timeoutMs + ANSWER_SLACK_MS
+    this.#timer = this.#clock.after(tookMs, () =>
+      onAnswer({ isOk: false, code: 'L4TOUT', detail: 'the probe did not answer', tookMs })
+    )
+    this.#probe(timeoutMs, onAnswer)
   }
 }

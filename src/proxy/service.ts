@@ -66,6 +66,7 @@ export class Service {
 
   /** Binds and checks: every first check at once. */
   start(): void {
+    if (this.#isStopped) return
     this.#publish()
     for (const checker of this.#checkers) checker.start()
   }

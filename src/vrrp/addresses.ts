@@ -1,4 +1,4 @@
-import { messageOf } from '../base/errors.js'
+import { messageOf, VipdError } from '../base/errors.js'
 import { formatPrefix, type Prefix } from '../base/ip.js'
 import type { Log } from '../base/log.js'
 import type { Netlink } from '../os/netlink.js'
@@ -35,6 +35,8 @@ export class Addresses {
   #running: Promise<void> | undefined
   #readds: number[] = []
   #readded = 0
+  /** Requests in a row that the kernel did not answer. */
+  #unanswered = 0
 
   constructor(addresses: readonly Prefix[], leaseS: number, ports: AddressesPorts) {
     this.#addresses = addresses
@@ -131,14 +133,23 @@ export class Addresses {
     }
   }
 
+  /** A kernel that refuses is a fault at once; one that does not answer in time is asked once more, by the next renewal, while the lease lasts. */
+  #onFailure(error: unknown): void {
+    const isRefusal = error instanceof VipdError && error.code === 'ADDRESS_FAILED'
+    this.#unanswered++
+    if (isRefusal || this.#unanswered > 1) this.#ports.onRefused(messageOf(error))
+    else this.#ports.log.warn({ error: messageOf(error) }, 'address not renewed, tried again')
+  }
+
   async #hold(index: number): Promise<void> {
     this.#dirtyIndex = index
     const added: Prefix[] = []
     for (const prefix of this.#addresses) {
       try {
         if ((await this.#ports.kernel.holdAddress(index, prefix, this.#leaseS)) === 'added') added.push(prefix)
+        this.#unanswered = 0
       } catch (error) {
-        this.#ports.onRefused(messageOf(error))
+        this.#onFailure(error)
         return
       }
       // A master that has stepped down meanwhile adds no further one.

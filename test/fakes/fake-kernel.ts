@@ -1,3 +1,4 @@
+import { VipdError } from '../../src/base/errors.js'
 import { formatPrefix, type Prefix } from '../../src/base/ip.js'
 import type { Netlink } from '../../src/os/netlink.js'
 import { type KernelAddress, type Link, VIPD_PROTOCOL } from '../../src/os/rtnetlink.js'
@@ -32,6 +33,8 @@ export class FakeKernel
   readonly operations: Operation[] = []
   latencyMs = 1
   latenessMs = 500
+  /** Requests that get no answer within their deadline. */
+  unanswered = 0
   /** The words by which the next requests to add are refused. */
   refusal: string | undefined
   onChange: () => void = () => undefined
@@ -85,9 +88,13 @@ export class FakeKernel
   holdAddress(index: number, prefix: Prefix, leaseS: number): Promise<'added' | 'renewed'> {
     return this.#request(() => {
       const address = formatPrefix(prefix)
+      if (this.unanswered > 0) {
+        this.unanswered--
+        throw new Error('timeout')
+      }
       if (this.refusal !== undefined) {
         this.#note('refuse', index, address)
-        throw new Error(this.refusal)
+        throw new VipdError('ADDRESS_FAILED', this.refusal)
       }
       const key = keyOf(index, prefix)
       const before = this.#real.get(key)

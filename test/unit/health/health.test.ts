@@ -149,3 +149,26 @@ t.test('a TCP probe tells what the prober found', async (t) => {
     ]
   )
 })
+
+t.test(
+  'a probe that never answers fails a second after its deadline, answers no more, and the checks go on',
+  async (t) => {
+    const clock = new ManualClock()
+    const results: string[] = []
+    const late: (() => void)[] = []
+    const probe: Probe = (_timeoutMs, done) => late.push(() => done(ok))
+    const schedule = { interMs: 1000, spreadPercent: 0, timeoutMs: 1000 }
+    const one = new Checker(schedule, { clock, random: () => 0.5, probe }, ({ code }) => results.push(code))
+    one.start()
+    await clock.advance(2000)
+    t.strictSame(results, ['L4TOUT'])
+    late[0]?.()
+    t.strictSame(results, ['L4TOUT'])
+    await clock.advance(1)
+    t.equal(late.length, 2)
+    late[1]?.()
+    t.strictSame(results, ['L4TOUT', 'L4OK'])
+    one.stop()
+    t.equal(clock.pending, 0)
+  }
+)

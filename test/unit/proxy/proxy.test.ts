@@ -272,7 +272,8 @@ t.test('a service', async (t) => {
   t.test('that cannot bind is a fault, tried again each second, and clears', async (t) => {
     const plane = new FakePlane()
     plane.refusal = errno('EADDRINUSE')
-    const { one, clock, faults, log } = service(serviceConfig(THREE), plane)
+    const unchecked = '{ name: a, address: 10.0.0.1:6443, check: false }'
+    const { one, clock, faults, log } = service(serviceConfig(unchecked), plane)
     one.start()
     const reason = 'cannot listen on 10.32.255.99:8443: another program listens there (ss -ltnp shows which)'
     t.equal(one.fault, reason)

@@ -350,6 +350,21 @@ t.test('a slow advert interval has a long lease', async (t) => {
   t.ok(a.kernel.operations.every(({ op }) => op === 'add' || op === 'renew'))
 })
 
+t.test(
+  'a renewal that the kernel does not answer is tried again while the lease lasts; two in a row are a fault',
+  async (t) => {
+    const { time, a } = await aMaster()
+    a.kernel.unanswered = 1
+    await time.advance(3000)
+    t.equal(a.role, 'MASTER')
+    t.ok(a.holds)
+    t.equal(a.log.said('address not renewed, tried again').length, 1)
+    a.kernel.unanswered = 2
+    await time.advance(2000)
+    t.equal(a.role, 'FAULT')
+  }
+)
+
 t.test('an address that the kernel refuses is a fault, tried again after 5 s', async (t) => {
   const { time, node, lan } = cluster([{}])
   const a = node(0).start()
