@@ -48,6 +48,8 @@ export interface InstanceStatus {
 
 /** Two renewals come no closer than this, however fast the adverts. */
 const LEAST_BETWEEN_RENEWALS_MS = 200
+/** A master that was heard within this many intervals is alive. */
+const RIVAL_INTERVALS = 1.5
 const RETRY_REFUSED_ADDRESS_MS = 5000
 /** More than a socket's buffer holds: a flood of packets cannot put off a takeover for ever. */
 const MOST_LOOKS = 1000
@@ -68,6 +70,8 @@ export class Instance implements Listener {
   #addressFault: string | undefined
   #lastAdvertAt = Number.NEGATIVE_INFINITY
   #lastRenewalAt = Number.NEGATIVE_INFINITY
+  /** When somebody who has to yield to us was last heard as master. */
+  #lastRivalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
   #isStopped = false
@@ -133,6 +137,10 @@ export class Instance implements Listener {
   onAdvert(advert: Advert, source: string): void {
     this.#counters.advert_rcvd++
     if (advert.priority === 0) this.#counters.priority_zero_rcvd++
+    // One that resigns has nothing more to announce.
+    if (advert.priority <= this.#config.priority) {
+      this.#lastRivalAt = advert.priority === 0 ? Number.NEGATIVE_INFINITY : this.#ports.clock.now()
+    }
     const { priority, advertIntMs } = advert
     this.#dispatch({ type: 'advert', source, own: this.#own(), priority, advertIntMs })
   }
@@ -254,6 +262,8 @@ export class Instance implements Listener {
       if (isSent) this.#counters.priority_zero_sent++
       return
     }
+    // The last word of a master that steps down is no reason to hold on.
+    if (this.#state.role !== 'MASTER') return
     this.#lastAdvertAt = this.#ports.clock.now()
     this.#renew()
     // The lease runs from the advert: it ends before a peer that heard the same advert last takes over.
@@ -326,6 +336,9 @@ export class Instance implements Listener {
     if (link === undefined || this.#state.role !== 'MASTER') return
     const addresses = this.#config.virtualIpaddress.map((prefix) => prefix.address)
     this.#announcer.start({ interfaceIndex: link.index, mac: link.mac, addresses })
+    // Somebody was master a moment ago, and may announce the addresses a moment after us.
+    const sinceRivalMs = this.#ports.clock.now() - this.#lastRivalAt
+    if (sinceRivalMs <= RIVAL_INTERVALS * this.#config.advertIntMs) this.#announcer.again()
   }
 
   #onRefused(reason: string): void {

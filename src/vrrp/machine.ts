@@ -164,7 +164,11 @@ function onAdvertAsMaster(vr: Settings, state: State, advert: AdvertEvent): Step
   if (order > 0) {
     const reason = advert.priority > vr.priority ? 'higher priority heard' : 'same priority, higher address heard'
     const intervalMs = vr.version === 3 ? advert.advertIntMs : vr.advertIntMs
-    return toBackup(vr, state, reason, intervalMs, { address: advert.source, priority: advert.priority })
+    const master = { address: advert.source, priority: advert.priority }
+    const { state: next, actions } = toBackup(vr, state, reason, intervalMs, master)
+    // A last word (keepalived's higher_prio_send_advert): who wins hears it after the last gratuitous ARP of ours, and
+    // tells the link again where the addresses are.
+    return { state: next, actions: [{ do: 'advertise', priority: vr.priority }, ...actions] }
   }
   // RFC 9568 §6.4.3 for both versions: answered at once, so that one packet ends a split; and whoever learnt the other's MAC learns ours.
   return stay(state, ...advertise(vr), { do: 'announce' })

@@ -538,6 +538,34 @@ t.test('a foreign advert heard as master is answered at once and announced, at m
   t.equal(a.frames.length - frames, 15, 'with the follow-up of the first')
 })
 
+t.test('a rival heard a moment before our addresses are held gets no last word on the link', async (t) => {
+  const { time, node, lan } = cluster([{}])
+  const a = node(0).start()
+  await time.advance(3500)
+  lan.inject(advert({ priority: 88 }))
+  await time.advance(200)
+  t.equal(a.role, 'MASTER')
+  t.equal(a.frames.length, 5)
+  await time.advance(250)
+  t.equal(a.frames.length, 10, 'announced once more, after whatever the rival still sent')
+})
+
+t.test(
+  'a takeover from a master that is silent or has resigned announces at once and after the delay alone',
+  async (t) => {
+    const { time, node, lan } = cluster([{}])
+    const a = node(0).start()
+    await time.advance(3500)
+    lan.inject(advert({ priority: 0 }))
+    await time.advance(1000)
+    t.equal(a.role, 'MASTER')
+    await time.advance(3000)
+    t.equal(a.frames.length, 5)
+    await time.advance(2000)
+    t.equal(a.frames.length, 10)
+  }
+)
+
 t.test('an address of our own that another has is told once a minute', async (t) => {
   const { time, a, lan } = await aMaster()
   for (let i = 0; i < 3; i++) lan.inject(advert({ priority: 100 }, '10.32.137.20'))

@@ -29,6 +29,8 @@ const report = (from: State['role'], to: State['role'], reason: string): Action 
 const advertise = (priority = 100): Action => ({ do: 'advertise', priority })
 const sendNow: Action[] = [advertise(), arm('advert', 1000)]
 const takeOver: Action[] = [cancel('masterDown'), ...sendNow, { do: 'hold' }, report('BACKUP', 'MASTER', 'master down')]
+/** keepalived's higher_prio_send_advert: the winner announces after the loser's last gratuitous ARP. */
+const lastWord: Action = { do: 'advertise', priority: 100 }
 const stepBack = (reason: string, afterMs = 3609.375): Action[] => [
   cancel('advert'),
   { do: 'release' },
@@ -155,12 +157,12 @@ const rows: readonly [what: string, vr: Settings, from: State, event: Event, rol
       [...sendNow, { do: 'announce' }]
     ],
     [
-      'as master yields to a higher priority without priority 0',
+      'as master yields to a higher priority by one last advert, not by priority 0',
       vr,
       master,
       heard(101, LOWER),
       'BACKUP',
-      stepBack('higher priority heard')
+      [lastWord, ...stepBack('higher priority heard')]
     ],
     [
       'as master yields to its own priority from a higher address',
@@ -168,7 +170,7 @@ const rows: readonly [what: string, vr: Settings, from: State, event: Event, rol
       master,
       heard(100, HIGHER),
       'BACKUP',
-      stepBack('same priority, higher address heard')
+      [lastWord, ...stepBack('same priority, higher address heard')]
     ],
     [
       'as master that does not preempt yields to a higher priority all the same',
@@ -176,7 +178,7 @@ const rows: readonly [what: string, vr: Settings, from: State, event: Event, rol
       master,
       heard(101),
       'BACKUP',
-      stepBack('higher priority heard')
+      [lastWord, ...stepBack('higher priority heard')]
     ],
     [
       'as master that hears its own address warns and goes on',
@@ -192,7 +194,7 @@ const rows: readonly [what: string, vr: Settings, from: State, event: Event, rol
       master,
       heard(200, HIGHER, 2000),
       'BACKUP',
-      stepBack('higher priority heard', 6000 + (156 * 2000) / 256)
+      [lastWord, ...stepBack('higher priority heard', 6000 + (156 * 2000) / 256)]
     ],
     [
       'compares addresses as numbers, not as text',

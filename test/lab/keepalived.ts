@@ -1,0 +1,71 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Child } from './child.js'
+import type { Lab, LabNode } from './lab.js'
+
+export interface KeepalivedOptions {
+  readonly priority: number
+  readonly password?: string
+  /** Seconds. */
+  readonly advertInt?: number
+  readonly nopreempt?: boolean
+  readonly state?: 'MASTER' | 'BACKUP'
+  readonly virtualRouterId?: number
+}
+
+/** keepalived as Debian packs it: a parent, and a child that speaks VRRP. */
+export class Keepalived {
+  readonly child: Child
+  readonly #vrrpPidFile: string
+
+  constructor(lab: Lab, node: LabNode, configuration: string) {
+    const file = (suffix: string): string => join(lab.folder, `keepalived-${node.name}.${suffix}`)
+    writeFileSync(file('conf'), configuration, { mode: 0o600 })
+    this.#vrrpPidFile = file('vrrp.pid')
+    const argv = ['keepalived', '-n', '-l', '-D', '-P', '-f', file('conf'), '-p', file('pid'), '-r', this.#vrrpPidFile]
+    this.child = new Child(['ip', 'netns', 'exec', node.namespace, ...argv], { logFile: file('log') })
+  }
+
+  /** Resolves when it waits for adverts. */
+  async started(deadlineMs = 5000): Promise<void> {
+    await this.child.line(/Entering (BACKUP|MASTER) STATE/, deadlineMs)
+  }
+
+  /** To the parent and to the child that speaks VRRP, parent first so that it does not start another child. */
+  signalBoth(signal: NodeJS.Signals): void {
+    const vrrp = Number(readFileSync(this.#vrrpPidFile, 'utf8'))
+    this.child.signal(signal)
+    try {
+      process.kill(vrrp, signal)
+    } catch {
+      // The parent's end took it along.
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.child.stop('SIGTERM', 3000)
+  }
+}
+
+/** A keepalived.conf as the seed's, for one VIP. */
+export function keepalivedConf(vip: string, options: KeepalivedOptions): string {
+  return `global_defs {
+router_id LVS_1
+}
+vrrp_instance VI_1 {
+state ${options.state ?? 'BACKUP'}
+interface bond0
+virtual_router_id ${options.virtualRouterId ?? 88}
+advert_int ${options.advertInt ?? 1}
+priority ${options.priority}
+${options.nopreempt ? 'nopreempt' : ''}
+authentication {
+auth_type PASS
+auth_pass ${options.password ?? '1111'}
+}
+virtual_ipaddress {
+${vip}
+}
+}
+`
+}

@@ -1,0 +1,148 @@
+// `npm test`: builds, lints, runs tap over the folders named (all of them unless given), and ends with `N passed, N failed`.
+//   node test/run.mjs [unit] [golden] [native] [netns] [--no-build]
+// A test is a leaf subtest. With CI=true a skipped test is a failure.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { TapReader } from './tap-reader.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const all = ['unit', 'golden', 'native', 'netns']
+const words = process.argv.slice(2)
+const unknown = words.filter((word) => word !== '--no-build' && !all.includes(word))
+const named = words.filter((word) => all.includes(word))
+const folders = named.length === 0 ? all : all.filter((folder) => named.includes(folder))
+const isCi = process.env.CI === 'true'
+const bin = (name) => join(root, 'node_modules', '.bin', name)
+
+process.chdir(root)
+if (unknown.length > 0) {
+  console.error(`unknown: ${unknown.join(' ')}. Usage: node test/run.mjs [${all.join('] [')}] [--no-build]`)
+  process.exit(2)
+}
+process.exitCode = await main()
+
+async function main() {
+  const isRoot = process.getuid?.() === 0
+  const withNetns = folders.includes('netns') && isRoot
+  const noRoot = folders.includes('netns') && !isRoot
+  if (noRoot) console.log('netns tests need root and are SKIPPED: sudo npm test')
+  if (!words.includes('--no-build') && !step('build', 'npm', ['run', '-s', 'build'])) return verdict(0, 1)
+  let failed = 0
+  if (named.length === 0 && !step('lint', bin('biome'), ['check', '--error-on-warnings'])) failed += 1
+
+  const total = { passed: 0, failed, skipped: 0 }
+  const light = folders.filter((folder) => folder !== 'netns')
+  await runTap(light, Math.min(2, availableParallelism()), 120, total)
+  if (withNetns) {
+    const { ensurePackages } = await import(new URL('../dist/test/lab/packages.js', import.meta.url).href)
+    const ensured = ensurePackages(['iproute2', 'openssl', 'keepalived', 'tcpdump', 'tshark'])
+    if (!ensured.ok) console.log(`netns tests: ${ensured.reason}`)
+    await runTap(['netns'], 1, 300, total)
+  }
+  if (noRoot && isCi) {
+    console.log('CI=true: netns tests that cannot run are a failure')
+    total.failed += 1
+  }
+  if (total.skipped > 0) console.log(`${total.skipped} skipped${isCi ? ': with CI=true that is a failure' : ''}`)
+  if (isCi) total.failed += total.skipped
+  return verdict(total.passed, total.failed)
+}
+
+function verdict(passed, failed) {
+  console.log(`${passed} passed, ${failed} failed`)
+  return failed === 0 && passed > 0 ? 0 : 1
+}
+
+/** Runs one step, quiet unless it fails. */
+function step(name, command, args) {
+  const started = Date.now()
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const isOk = status === 0
+  console.log(`${isOk ? 'ok    ' : 'FAILED'} ${name} (${seconds(Date.now() - started)})`)
+  if (!isOk) console.log(`${stdout ?? ''}${stderr ?? ''}${error === undefined ? '' : String(error)}`)
+  return isOk
+}
+
+/** Test files whose source is still there: dist/ may hold more. */
+function testFiles(folder) {
+  const from = join('dist/test', folder)
+  if (!existsSync(from)) return []
+  const built = readdirSync(from, { recursive: true }).filter((file) => file.endsWith('.test.js'))
+  const hasSource = (file) => existsSync(file.replace(/^dist\//, '').replace(/\.js$/, '.ts'))
+  return built
+    .sort()
+    .map((file) => join(from, file))
+    .filter(hasSource)
+}
+
+async function runTap(of, jobs, timeoutS, total) {
+  const files = of.flatMap(testFiles)
+  for (const folder of of) if (testFiles(folder).length === 0) console.log(`no tests in test/${folder}`)
+  if (files.length === 0) return
+  const unheard = new Set(files)
+  const reader = new TapReader((file) => {
+    unheard.delete(file.path)
+    const counts = [
+      `${file.passed} passed`,
+      file.failed > 0 && `${file.failed} FAILED`,
+      file.skipped > 0 && `${file.skipped} skipped`
+    ]
+    console.log(
+      `${file.failed > 0 ? 'FAILED' : 'ok    '} ${file.name} (${counts.filter(Boolean).join(', ')}${file.tookMs ? `, ${seconds(file.tookMs)}` : ''})`
+    )
+    for (const failure of file.failures) console.log(failure)
+    for (const skip of file.skips) console.log(`       skipped: ${skip}`)
+  })
+  const args = [
+    'run',
+    '--disable-coverage',
+    '--reporter=tap',
+    '--no-bail',
+    `--jobs=${jobs}`,
+    `--timeout=${timeoutS}`,
+    ...files
+  ]
+  // In a group of its own, so that tap and every test hear of Ctrl-C once, from here.
+  const tap = spawn(bin('tap'), args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const forward = (signal) => process.kill(-tap.pid, signal)
+  process.on('SIGINT', forward).on('SIGTERM', forward)
+  const said = []
+  const errors = []
+  createInterface({ input: tap.stdout }).on('line', (line) => {
+    said.push(line)
+    reader.take(line)
+  })
+  createInterface({ input: tap.stderr }).on('line', (line) => errors.push(line))
+  const code = await new Promise((resolve) => {
+    tap.on('error', () => resolve(127))
+    tap.on('close', (status) => resolve(status ?? 1))
+  })
+  process.off('SIGINT', forward).off('SIGTERM', forward)
+  reader.end()
+  for (const file of unheard) {
+    // tap loses a file that runs beside one that timed out.
+    console.log(`FAILED ${file}: no result`)
+    reader.total.failed += 1
+  }
+  mkdirSync('dist/test-output', { recursive: true })
+  writeFileSync(`dist/test-output/${of.join('-')}.tap`, `${said.join('\n')}\n`)
+  if (reader.total.failed > 0) console.log(`all of it: dist/test-output/${of.join('-')}.tap`)
+  if (code !== 0 && reader.total.failed === 0) {
+    console.log(`FAILED tap ended with ${code}\n${said.slice(-20).join('\n')}`)
+    reader.total.failed += 1
+  }
+  if (code !== 0) console.log(errors.slice(-30).join('\n'))
+  for (const key of Object.keys(total)) total[key] += reader.total[key]
+}
+
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(1)} s`
+}
