@@ -21,15 +21,25 @@ export interface Clock {
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
-/** The longest delay that setTimeout takes; beyond it would fire at once. */
+/** The longest delay that setTimeout takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1
 
 /** The only place that calls setTimeout. */
 export const systemClock: Clock = {
   now,
   after(delayMs, run) {
-    // setTimeout counts whole milliseconds and may fire up to one early: round up.
-    const handle = setTimeout(run, Math.min(MAX_DELAY_MS, Math.max(0, Math.ceil(delayMs))))
+    const due = now() + delayMs
+    let handle: NodeJS.Timeout | undefined
+    const wait = (leftMs: number): void => {
+      handle = setTimeout(look, Math.min(MAX_DELAY_MS, Math.max(0, Math.ceil(leftMs))))
+    }
+    // setTimeout counts in whole milliseconds of the loop's own, older time: it may come one early.
+    const look = (): void => {
+      const leftMs = due - now()
+      if (leftMs > 0) wait(leftMs)
+      else run()
+    }
+    wait(delayMs)
     return { cancel: () => clearTimeout(handle) }
   },
   afterInput(run) {

@@ -123,6 +123,20 @@ export class Lab {
     ip(['-n', this.bridge, 'link', 'set', this.#port(node), 'up'])
   }
 
+  /** Deletes the node's interface, as a driver does that goes away. */
+  removeInterface(node: LabNode): void {
+    ip(['-n', node.namespace, 'link', 'del', 'bond0'])
+  }
+
+  /** Creates it again: another index, another MAC, the same name and address. */
+  createInterface(node: LabNode): void {
+    const peer = ['type', 'veth', 'peer', 'name', 'bond0', 'netns', node.namespace]
+    ip(['-n', this.bridge, 'link', 'add', this.#port(node), ...peer])
+    ip(['-n', this.bridge, 'link', 'set', this.#port(node), 'master', 'br0', 'up'])
+    ip(['-n', node.namespace, 'address', 'add', `${node.address}/16`, 'dev', 'bond0'])
+    ip(['-n', node.namespace, 'link', 'set', 'bond0', 'up'])
+  }
+
   /** Parts these nodes from each other, or joins them again; their links stay up, and everybody else still hears them. */
   part(nodes: readonly LabNode[], apart: boolean): void {
     for (const node of nodes) {

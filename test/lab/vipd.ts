@@ -43,11 +43,13 @@ export class Vipd {
   readonly socket: string
   readonly node: LabNode
   readonly #logFile: string
+  readonly #env: NodeJS.ProcessEnv
   #child: Child | undefined
 
   /** @param config YAML or JSON text, its admin socket at `socketOf(lab, node)` */
-  constructor(lab: Lab, node: LabNode, config: string) {
+  constructor(lab: Lab, node: LabNode, config: string, env: NodeJS.ProcessEnv = {}) {
     this.node = node
+    this.#env = env
     this.socket = socketOf(lab, node)
     this.configFile = join(lab.folder, `vipd-${node.name}.yaml`)
     this.#logFile = join(lab.folder, `vipd-${node.name}.log`)
@@ -62,7 +64,10 @@ export class Vipd {
   /** Starts the daemon and waits until its admin socket answers. */
   async start(deadlineMs = 15_000): Promise<this> {
     const argv = [process.execPath, vipdProgram, 'run', '-c', this.configFile]
-    this.#child = new Child(['ip', 'netns', 'exec', this.node.namespace, ...argv], { logFile: this.#logFile })
+    this.#child = new Child(['ip', 'netns', 'exec', this.node.namespace, ...argv], {
+      logFile: this.#logFile,
+      env: this.#env
+    })
     const child = this.#child
     const answers = async (): Promise<boolean> => {
       if (child.exit !== undefined)

@@ -57,6 +57,23 @@ t.test('faults of a living master', { skip }, async (t) => {
     t.equal((await first.instance()).state, 'MASTER')
   })
 
+  await t.test(
+    'its interface is deleted: FAULT; created again, with another index and MAC, it is master again',
+    async (t) => {
+      const since = nowMs()
+      lab.removeInterface(m1)
+      t.match(await first.untilState('FAULT', 2000), { fault: [/bond0 does not exist/] })
+      await owners.until(['m2'], 6000)
+      await client.until(20, nowMs(), 5000)
+      t.ok(client.longestGap(since) < TAKEOVER_MS, `gap ${client.longestGap(since).toFixed()} ms`)
+      const created = nowMs()
+      lab.createInterface(m1)
+      await settled(created)
+      t.match(await first.instance(), { state: 'MASTER', virtual_ipaddress: [{ held: true }] })
+      t.ok(owners.longestOverlap(since) <= OVERLAP_MS, `two owners: ${owners.longestOverlap(since).toFixed()} ms`)
+    }
+  )
+
   await t.test('its cable is pulled from a backup: FAULT there, and the client notices nothing', async (t) => {
     const since = nowMs()
     lab.unplug(m2)
