@@ -1,5 +1,5 @@
 import type { ServiceStatus } from '../proxy/snapshot.js'
-import type { InstanceStatus } from '../vrrp/instance.js'
+import type { InstanceStatus } from '../vrrp/snapshot.js'
 
 /** The whole picture of this node: what every reader reads. Additive only; field names are API. */
 export interface Status {

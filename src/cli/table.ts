@@ -1,7 +1,7 @@
 import type { Status } from '../admin/status.js'
 import { formatDuration } from '../base/duration.js'
 import type { ServerSnapshot, ServiceStatus } from '../proxy/snapshot.js'
-import type { InstanceStatus } from '../vrrp/instance.js'
+import type { InstanceStatus } from '../vrrp/snapshot.js'
 
 export interface TableOptions {
   readonly isColoured: boolean

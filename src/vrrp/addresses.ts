@@ -49,10 +49,6 @@ export class Addresses {
     return this.#readded
   }
 
-  get leaseS(): number {
-    return this.#leaseS
-  }
-
   /** All of them were put on the interface, and are ours. */
   get isHeld(): boolean {
     return this.#wanted && this.#isAnnounced

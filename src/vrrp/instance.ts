@@ -7,7 +7,9 @@ import { type Advert, passwordBytes } from './advert.js'
 import { Announcer } from './announcer.js'
 import { newCounters, type VrrpCounters } from './counters.js'
 import { type Action, type Event, initialState, type Role, type State, step, type TimerName } from './machine.js'
-import { earliestTakeoverMs, leaseSeconds, RENEWAL_AFTER, worstOverlapMs } from './timing.js'
+import { ownAdvert } from './own-advert.js'
+import { type InstanceStatus, instanceStatus } from './snapshot.js'
+import { earliestTakeoverMs, leaseSeconds, RENEWAL_AFTER } from './timing.js'
 import { type Fitness, faultsOf } from './tracking.js'
 import type { Listener, Wire } from './wire.js'
 
@@ -19,31 +21,6 @@ export interface InstancePorts {
   readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
   /** Wall time, for people alone. */
   readonly today: () => Date
-}
-
-/** What `vipd status` tells of an instance. */
-export interface InstanceStatus {
-  readonly name: string
-  readonly interface: string
-  readonly virtual_router_id: number
-  readonly version: 2 | 3
-  readonly state: Role
-  readonly since: string
-  readonly reason: string
-  readonly fault: readonly string[]
-  readonly priority: number
-  readonly effective_priority: number
-  readonly advert_int_ms: number
-  readonly preempt: boolean
-  readonly master: { readonly address: string; readonly priority: number } | null
-  readonly virtual_ipaddress: readonly { readonly address: string; readonly held: boolean }[]
-  /** Seconds after which the kernel drops the addresses of a daemon that hangs or is dead. */
-  readonly lease_s: number
-  /** The longest that a master which is killed or hangs may hold the addresses beside its successor. */
-  readonly lease_overlap_ms: number
-  /** How the wire is carried: npm raw-socket or the addon; null while it is closed. */
-  readonly socket: 'raw-socket' | 'addon' | null
-  readonly counters: VrrpCounters
 }
 
 /** Two renewals come no closer than this, however fast the adverts. */
@@ -159,27 +136,14 @@ export class Instance implements Listener {
   }
 
   snapshot(): InstanceStatus {
-    const { role, faults, master } = this.#state
-    return {
-      name: this.#config.name,
-      interface: this.#config.interface,
-      virtual_router_id: this.#config.virtualRouterId,
-      version: this.#config.version,
-      state: role,
-      since: this.#since.toISOString(),
+    return instanceStatus(this.#config, {
+      state: this.#state,
+      since: this.#since,
       reason: this.#reason,
-      fault: faults,
-      priority: this.#config.priority,
-      effective_priority: role === 'FAULT' ? 0 : this.#config.priority,
-      advert_int_ms: this.#config.advertIntMs,
-      preempt: this.#config.preempt,
-      master,
       virtual_ipaddress: this.#addresses.snapshot(),
-      lease_s: this.#addresses.leaseS,
-      lease_overlap_ms: worstOverlapMs(this.#config.advertIntMs),
       socket: this.#ports.wire.kind,
       counters: { ...this.#counters, garp_sent: this.#announcer.sent, address_readded: this.#addresses.readded }
-    }
+    })
   }
 
   #own(): string {
@@ -247,16 +211,8 @@ export class Instance implements Listener {
   }
 
   #advertise(priority: number): void {
-    const { version, virtualRouterId: vrid, advertIntMs, virtualIpaddress } = this.#config
-    const addresses = virtualIpaddress.map((prefix) => prefix.address)
-    const common = { vrid, priority, advertIntMs, addresses }
-    const { password } = this.local
-    const auth = { type: password === null ? 0 : 1, data: password ?? new Uint8Array(8) }
-    const isSent = this.#ports.wire.send(
-      version === 2
-        ? { version, ...common, auth, checksum: 'message' }
-        : { version, ...common, checksum: 'pseudo-header' }
-    )
+    const { advertIntMs } = this.#config
+    const isSent = this.#ports.wire.send(ownAdvert(this.#config, this.local.password, priority))
     if (isSent) this.#counters.advert_sent++
     if (priority === 0) {
       if (isSent) this.#counters.priority_zero_sent++

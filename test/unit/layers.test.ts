@@ -168,10 +168,10 @@ t.test('pure files reach for nothing', async (t) => {
 
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pino: ['base/log.ts'],
-  yaml: ['config/load.ts', 'config/import/'],
+  yaml: ['config/load.ts', 'config/position.ts', 'config/import/'],
   yargs: ['cli/'],
   'yargs/helpers': ['cli/main.ts'],
-  zod: ['config/schema.ts', 'config/fields.ts', 'config/load.ts', 'config/import/'],
+  zod: ['config/schema.ts', 'config/fields.ts', 'config/issues.ts', 'config/sound.ts', 'config/import/'],
   netlink: ['os/netlink.ts', 'os/rtnetlink.ts'],
   'raw-socket': ['os/raw-ip.ts'],
   'node-gyp-build': ['os/addon.ts']

@@ -1,0 +1,13 @@
+import type { VrrpConfig } from '../config/schema.js'
+import type { Advert } from './advert.js'
+
+/** The advert that an instance sends: the eight password bytes are there in version 2 whatever the type of authentication. */
+export function ownAdvert(config: VrrpConfig, password: Uint8Array | null, priority: number): Advert {
+  const { version, virtualRouterId: vrid, advertIntMs } = config
+  const addresses = config.virtualIpaddress.map((prefix) => prefix.address)
+  const common = { vrid, priority, advertIntMs, addresses }
+  // Version 3 over IPv4: what keepalived and FRR send and demand.
+  if (version === 3) return { version, ...common, checksum: 'pseudo-header' }
+  const auth = { type: password === null ? 0 : 1, data: password ?? new Uint8Array(8) }
+  return { version, ...common, auth, checksum: 'message' }
+}
