@@ -31,7 +31,7 @@ void Worker::add_listener(LocalService& service, Listener&& socket) {
   epoll_event event{};
   event.events = service.paused ? 0u : EPOLLIN;  // level-triggered: what one turn leaves, the next one finds
   event.data.u64 = event_tag(EventKind::listener, listener->number, 0);
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener->socket.fd.get(), &event) != 0) {
+  if (::epoll_ctl(loop_.epoll(), EPOLL_CTL_ADD, listener->socket.fd.get(), &event) != 0) {
     emit(Event::Type::accept_failed, service.state->id, -1, errno);
   }
   service.listeners.push_back(std::move(listener));
@@ -48,7 +48,7 @@ void Worker::close_listeners(LocalService& service, const std::vector<std::uint6
       for (int i = std::max(1, service.table->backlog); i > 0 && accept_one(*listener); --i) continue;
     }
     listeners_.erase(listener->number);
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener->socket.fd.get(), nullptr);
+    ::epoll_ctl(loop_.epoll(), EPOLL_CTL_DEL, listener->socket.fd.get(), nullptr);
   }
   std::erase_if(service.listeners, gone);
 }
@@ -148,7 +148,7 @@ void Worker::poll_listeners(LocalService& service, std::uint32_t events) noexcep
     epoll_event event{};
     event.events = events;
     event.data.u64 = event_tag(EventKind::listener, listener->number, 0);
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener->socket.fd.get(), &event);
+    ::epoll_ctl(loop_.epoll(), EPOLL_CTL_MOD, listener->socket.fd.get(), &event);
   }
 }
 

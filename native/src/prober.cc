@@ -1,10 +1,8 @@
-// The prober's thread, except start(), stop(), probe() and wake().
+// The prober's thread, except start(), stop() and probe().
 #include "prober.h"
 
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,38 +21,14 @@ constexpr double kLongestWaitMs = 60'000;
 }  // namespace
 
 Status Prober::start() {
-  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll_.open()) return Errno{errno, "epoll_create1"};
-  wake_fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake_fd_.open()) return Errno{errno, "eventfd"};
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
-  event.data.u64 = kWake;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) return Errno{errno, "epoll_ctl"};
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int failed = pthread_create(
-      &thread_, nullptr,
-      [](void* self) -> void* {
-        static_cast<Prober*>(self)->run();
-        return nullptr;
-      },
-      this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed != 0) return Errno{failed, "pthread_create"};
-  running_ = true;
-  pthread_setname_np(thread_, "vipd-probe");
-  return std::nullopt;
+  return loop_.start("vipd-probe", kWake, [](void* self) { static_cast<Prober*>(self)->run(); }, this);
 }
 
 void Prober::stop() noexcept {
-  if (!running_) return;
-  running_ = false;
+  if (!loop_.running()) return;
   stop_.store(true);
-  wake();
-  pthread_join(thread_, nullptr);
+  loop_.wake();
+  loop_.join();
 }
 
 void Prober::probe(std::uint32_t id, const Address& address, double timeout_ms) {
@@ -63,18 +37,13 @@ void Prober::probe(std::uint32_t id, const Address& address, double timeout_ms) 
     std::lock_guard lock(mutex_);
     wanted_.push_back({id, address, now, now + timeout_ms, {}});
   }
-  wake();
-}
-
-void Prober::wake() noexcept {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t done = ::write(wake_fd_.get(), &one, sizeof one);
+  loop_.wake();
 }
 
 void Prober::run() {
   epoll_event events[kBatch];
   while (!stop_.load()) {
-    const int count = ::epoll_wait(epoll_.get(), events, kBatch, wait_ms());
+    const int count = ::epoll_wait(loop_.epoll(), events, kBatch, wait_ms());
     bool woken = false;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u64 == kWake) woken = true;
@@ -116,7 +85,7 @@ void Prober::begin(Probe&& probe) {
   epoll_event event{};
   event.events = EPOLLOUT;
   event.data.u64 = probe.id;
-  if ((connected != 0 && errno != EINPROGRESS) || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+  if ((connected != 0 && errno != EINPROGRESS) || ::epoll_ctl(loop_.epoll(), EPOLL_CTL_ADD, fd, &event) != 0) {
     report(probe, ProbeReport::Code::failed, errno);
     return;
   }

@@ -1,8 +1,6 @@
 // Health checks over TCP the way haproxy makes them: SYN, SYN/ACK, RST. One thread; any thread may ask.
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -14,6 +12,7 @@
 
 #include "address.h"
 #include "fd.h"
+#include "loop_thread.h"
 
 namespace vipd {
 
@@ -61,14 +60,10 @@ class Prober {
   void expire();
   void report(const Probe& probe, ProbeReport::Code code, int error) noexcept;
   [[nodiscard]] int wait_ms() const noexcept;
-  void wake() noexcept;
 
   ProbeSink& sink_;
-  pthread_t thread_{};
-  bool running_ = false;
+  LoopThread loop_;
   std::atomic<bool> stop_{false};
-  Fd epoll_;
-  Fd wake_fd_;
   std::mutex mutex_;
   std::vector<Probe> wanted_;  // guarded by mutex_
 

@@ -1,8 +1,6 @@
 // One worker's thread: the loop. start(), stop(), post() and wake() are for other threads.
 #include "worker.h"
 
-#include <signal.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,33 +28,9 @@ Worker::Worker(Plane& plane, unsigned index) : plane_(plane), index_(index), pum
 Worker::~Worker() { stop(); }
 
 Status Worker::start() {
-  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll_.open()) return Errno{errno, "epoll_create1"};
-  wake_fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake_fd_.open()) return Errno{errno, "eventfd"};
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
-  event.data.u64 = event_tag(EventKind::wake, 0, 0);
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) return Errno{errno, "epoll_ctl"};
-
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the thread inherits it: signals are for Node
-  const int failed = pthread_create(
-      &thread_, nullptr,
-      [](void* self) -> void* {
-        static_cast<Worker*>(self)->run();
-        return nullptr;
-      },
-      this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed != 0) return Errno{failed, "pthread_create"};
-  running_ = true;
   char name[16];
   std::snprintf(name, sizeof name, "vipd-w%u", index_);
-  pthread_setname_np(thread_, name);
-  return std::nullopt;
+  return loop_.start(name, event_tag(EventKind::wake, 0, 0), [](void* self) { static_cast<Worker*>(self)->run(); }, this);
 }
 
 void Worker::request_stop() noexcept {
@@ -65,10 +39,9 @@ void Worker::request_stop() noexcept {
 }
 
 void Worker::stop() noexcept {
-  if (!running_) return;
-  running_ = false;
+  if (!loop_.running()) return;
   request_stop();
-  pthread_join(thread_, nullptr);
+  loop_.join();
 }
 
 void Worker::post(ServiceMail&& mail) {
@@ -78,14 +51,13 @@ void Worker::post(ServiceMail&& mail) {
 
 void Worker::wake() noexcept {
   if (woken_.exchange(true)) return;  // not read yet: one wake-up does for all
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t done = ::write(wake_fd_.get(), &one, sizeof one);
+  loop_.wake();
 }
 
 void Worker::run() {
   epoll_event events[kBatch];
   while (!stop_.load()) {
-    const int count = ::epoll_wait(epoll_.get(), events, kBatch, wait_ms());
+    const int count = ::epoll_wait(loop_.epoll(), events, kBatch, wait_ms());
     now_ms_ = monotonic_ms();
     turns.add();
     for (int i = 0; i < count; ++i) dispatch(events[i]);
@@ -174,7 +146,7 @@ bool Worker::watch(Session& session, Side side) noexcept {
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   const EventKind kind = side == kClient ? EventKind::client : EventKind::server;
   event.data.u64 = event_tag(kind, session.index, session.leg[side].generation);
-  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, session.leg[side].fd, &event) == 0;
+  return ::epoll_ctl(loop_.epoll(), EPOLL_CTL_ADD, session.leg[side].fd, &event) == 0;
 }
 
 }  // namespace vipd

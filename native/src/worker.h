@@ -1,7 +1,6 @@
 // One thread that owns its listeners, sessions, pipes and timers. Others reach it by post(), wake() and stop() only.
 #pragma once
 
-#include <pthread.h>
 #include <sys/epoll.h>
 
 #include <atomic>
@@ -10,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "loop_thread.h"
 #include "mailbox.h"
 #include "session.h"
 
@@ -126,12 +126,9 @@ class Worker {
 
   Plane& plane_;
   const unsigned index_;
-  pthread_t thread_{};
-  bool running_ = false;
+  LoopThread loop_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> woken_{false};
-  Fd epoll_;
-  Fd wake_fd_;
   Mailbox mailbox_;
 
   // From here on: the thread alone.

