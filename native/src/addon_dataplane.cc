@@ -139,7 +139,8 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     if (mode != "hybrid" && mode != "copy" && mode != "splice") throw Napi::TypeError::New(env, "no such mode: " + mode);
     const PlaneOptions options{integer_of<unsigned>(given, "threads", 1, 64),
                                mode == "copy" ? Mode::copy : mode == "splice" ? Mode::splice : Mode::hybrid,
-                               integer_of<std::int64_t>(given, "maxconn", 1, 1e9)};
+                               integer_of<std::int64_t>(given, "maxconn", 1, 1e9),
+                               integer_of<std::uint32_t>(given, "pipes", 0, 4096)};
     if (napi_create_threadsafe_function(env, function_at(info, 1), nullptr, Napi::String::New(env, "vipd:dataplane"),
                                         kEventsWaiting, 1, nullptr, nullptr, nullptr, deliver, &to_js_) != napi_ok) {
       throw Napi::Error::New(env, "cannot create a thread-safe function");

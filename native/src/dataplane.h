@@ -16,6 +16,7 @@ struct PlaneOptions {
   unsigned threads;
   Mode mode;
   std::int64_t maxconn;
+  std::uint32_t pipes;  // that each worker may hold
 };
 
 struct PublishError {
@@ -50,7 +51,7 @@ class DataPlane {
     std::vector<Fd> fds;  // one per worker
   };
 
-  DataPlane(const PlaneOptions& options, EventSink& sink) : plane_(options.mode, sink) {}
+  DataPlane(const PlaneOptions& options, EventSink& sink) : plane_(options.mode, options.pipes, sink) {}
   // `ours`: an overlapping listener of the same table is already open.
   [[nodiscard]] Result<Opened> open(const Address& address, const Table& table, bool ours);
   [[nodiscard]] Status check_free(const Address& address, std::uint16_t service, bool ours) const noexcept;

@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t kBuffer = 64 * 1024;
 constexpr int kPipeSize = 256 * 1024;
 constexpr int kSmallestPipe = 32 * 1024;
-constexpr std::uint32_t kPipesLent = 256;
 constexpr std::size_t kPipesIdle = 32;
 constexpr std::int64_t kPipeRetryMs = 100;
 constexpr std::uint64_t kShareBytes = 1024 * 1024;
@@ -28,14 +27,13 @@ bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULD
 }  // namespace
 
 Pipe* PipePool::borrow(std::int64_t now_ms) {
-  if (lent_ >= kPipesLent) return nullptr;
   if (!idle_.empty()) {
     Pipe* pipe = idle_.back().release();
     idle_.pop_back();
     ++lent_;
     return pipe;
   }
-  if (now_ms < retry_at_ms_) return nullptr;
+  if (lent_ >= most_ || now_ms < retry_at_ms_) return nullptr;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
     retry_at_ms_ = now_ms + kPipeRetryMs;

@@ -23,7 +23,7 @@ void Plane::wake(std::uint64_t workers_to_wake) noexcept {
   }
 }
 
-Worker::Worker(Plane& plane, unsigned index) : plane_(plane), index_(index), pump_(plane.mode, pipes_) {}
+Worker::Worker(Plane& plane, unsigned index) : plane_(plane), index_(index), pipes_(plane.pipes), pump_(plane.mode, pipes_) {}
 
 Worker::~Worker() { stop(); }
 

@@ -37,10 +37,11 @@ class Worker;
 
 // What all workers of a data plane share.
 struct Plane {
-  Plane(Mode data_mode, EventSink& events) : mode(data_mode), sink(events) {}
+  Plane(Mode data_mode, std::uint32_t pipes_each, EventSink& events) : mode(data_mode), pipes(pipes_each), sink(events) {}
   void wake(std::uint64_t workers_to_wake) noexcept;
 
   const Mode mode;
+  const std::uint32_t pipes;
   EventSink& sink;
   Slots slots;
   std::vector<std::unique_ptr<Worker>> workers;

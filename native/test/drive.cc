@@ -181,7 +181,7 @@ bool run(Mode mode, double seconds, unsigned seed) {
     ++port;
   }
 
-  Result<std::unique_ptr<DataPlane>> made = DataPlane::create({3, mode, 30}, events);
+  Result<std::unique_ptr<DataPlane>> made = DataPlane::create({3, mode, 30, 64}, events);
   DataPlane& plane = **std::get_if<std::unique_ptr<DataPlane>>(&made);
   Prober prober(events);
   if (prober.start()) std::abort();

@@ -16,8 +16,8 @@ export const checkCommand: CommandModule<object, { config: string }> = {
     for (const problem of problems) process.stderr.write(`${formatProblem(file, problem)}\n`)
     if (problems.length > 0) process.exitCode = EXIT.usage
     if (config === undefined) return
-    const { capacityFor } = await import('../daemon/host.js')
-    const { shortage } = capacityFor(config)
+    const { describeShortage } = await import('../daemon/host.js')
+    const shortage = describeShortage(config)
     if (shortage !== undefined) process.stderr.write(`note: ${shortage}\n`)
     if (problems.length > 0) return
     const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -10,8 +10,15 @@ import { runCommand } from './run.js'
 import { statusCommand } from './status.js'
 import { readVersion } from './version.js'
 
+// A reader that goes away (`| head`) is no failure; a full disk is one, told in a sentence.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`vipd: cannot write the output: ${error.message}\n`)
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed)
+})
+
 /** Names, options, help and exit codes; every command is a file of its own and loads what it needs when it runs. */
 await yargs(hideBin(process.argv))
+  .parserConfiguration({ 'duplicate-arguments-array': false })
   .scriptName('vipd')
   .usage('$0 COMMAND\n\nOne daemon for a virtual IP (VRRP) and the TCP proxy behind it.')
   .command(runCommand)

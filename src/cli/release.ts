@@ -11,7 +11,14 @@ export const releaseCommand: CommandModule<object, { config: string }> = {
       import('../config/load.js'),
       import('../daemon/release.js')
     ])
-    const removed = await release((await loadConfig(path)).config)
+    const { config, problems } = await loadConfig(path)
+    if (config === undefined) {
+      const [first] = problems
+      process.stderr.write(
+        `${path}: ${first?.message ?? 'not valid'}: only addresses with vipd's own mark are removed\n`
+      )
+    }
+    const removed = await release(config)
     process.stdout.write(removed.length === 0 ? 'nothing to release\n' : `released ${removed.join(', ')}\n`)
   }
 }

@@ -9,9 +9,13 @@ export const runCommand: CommandModule<object, { config: string }> = {
   describe: 'Run the daemon in the foreground',
   builder: (yargs) => yargs.option('config', configOption),
   handler: async ({ config: path }) => {
+    // Until the daemon has its own: nothing is held yet, so there is nothing to give back.
+    const leave = (): void => process.exit(0)
+    process.once('SIGTERM', leave).once('SIGINT', leave)
     const ready = await loadOrExplain(path)
     if (ready === undefined) return
     const { serve } = await import('../daemon/serve.js')
+    process.off('SIGTERM', leave).off('SIGINT', leave)
     await serve({ config: ready.config, path, version: readVersion(), problems: ready.warnings })
   }
 }

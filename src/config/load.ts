@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { LineCounter, parseDocument } from 'yaml'
+import { LineCounter, parseDocument, type YAMLParseError } from 'yaml'
 import { errnoOf, messageOf } from '../base/errors.js'
 import { toProblems } from './issues.js'
 import { positionOf } from './position.js'
@@ -31,7 +31,7 @@ export function parseConfig(text: string): Loaded {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: 'error' })
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => {
+    const problems = firstCauses(document.errors).map((error) => {
       const { line, col } = lines.linePos(error.pos[0])
       return {
         ...errorAt([], yamlMessage(error.code, error.message)),
@@ -62,6 +62,12 @@ export function parseConfig(text: string): Loaded {
   }
   const problems = inOrder(crossCheck(parsed.data).map(place))
   return { config: problems.some((one) => one.severity === 'error') ? undefined : parsed.data, problems }
+}
+
+/** After a tab the parser stumbles over every line that follows: told once. */
+function firstCauses(errors: readonly YAMLParseError[]): readonly YAMLParseError[] {
+  const tab = errors.findIndex((error) => error.code === 'TAB_AS_INDENT')
+  return tab < 0 ? errors : errors.slice(0, tab + 1)
 }
 
 const inOrder = (problems: PlacedProblem[]): PlacedProblem[] =>

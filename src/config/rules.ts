@@ -2,6 +2,9 @@ import { formatHostPort, formatPrefix } from '../base/ip.js'
 import { errorAt, type Path, type Problem, warningAt } from './problem.js'
 import type { Config, VrrpConfig } from './schema.js'
 
+/** The count in an advert is one byte. */
+const MOST_ADDRESSES = 255
+
 /** What keepalived keeps of a password (RFC 2338 §5.3.10: eight octets). */
 export const AUTH_PASS_BYTES = 8
 
@@ -65,7 +68,23 @@ function instanceProblems(one: VrrpConfig, index: number): Problem[] {
       )
     )
   }
+  if (one.virtualIpaddress.length > MOST_ADDRESSES) {
+    problems.push(
+      errorAt(
+        at('virtual_ipaddress'),
+        `an advert names at most ${MOST_ADDRESSES} addresses: split them over two instances`
+      )
+    )
+  }
   for (const [i, address] of one.virtualIpaddress.entries()) {
+    if (isNoHost(address.address) || address.length === 0) {
+      problems.push(
+        errorAt(
+          at('virtual_ipaddress', i),
+          `${formatPrefix(address)} is no address that a host can have: use a free address of the link`
+        )
+      )
+    }
     if (address.family === 6) {
       problems.push(
         errorAt(
@@ -86,6 +105,14 @@ function serviceProblems(one: Config['proxy'][number], index: number): Problem[]
     (server) => `another server of ${one.name} is already called ${server.name}: names must differ`
   )
   for (const [i, server] of one.servers.entries()) {
+    if (isWildcard(server.address.host)) {
+      problems.push(
+        errorAt(
+          ['proxy', index, 'servers', i, 'address'],
+          `${server.address.host} is no server: name the address that it listens on`
+        )
+      )
+    }
     if (one.bind.some((bind) => formatHostPort(bind) === formatHostPort(server.address))) {
       problems.push(
         errorAt(
@@ -135,6 +162,9 @@ function sharedListeners(config: Config): Problem[] {
   }
   return problems
 }
+
+/** Unspecified, loopback, multicast, reserved and broadcast. */
+const isNoHost = (address: string): boolean => /^(0|127|22[4-9]|23\d|24\d|25[0-5])\./.test(address)
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
 

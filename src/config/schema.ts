@@ -4,6 +4,8 @@ import { duration, flag, hostPort, integer, name, percent, prefix, word } from '
 /** The one schema: validation, defaults, types and the editors' JSON Schema all come from here. Keys are the incumbents' own words. */
 
 const DAY_MS = 86_400_000
+/** With a backlog of a few, clients beyond maxconn would not wait but repeat their SYN for seconds. */
+const LEAST_BACKLOG = 128
 
 const list = <Item extends z.ZodType>(item: Item, what: string) =>
   z.array(item, { error: () => `must be a list of ${what}` }).min(1, { error: () => `needs at least one of ${what}` })
@@ -163,7 +165,7 @@ const service = map(
   retries: raw.retries,
   redispatch: raw.redispatch,
   maxconn: raw.maxconn,
-  backlog: raw.backlog ?? raw.maxconn,
+  backlog: raw.backlog ?? Math.max(LEAST_BACKLOG, raw.maxconn),
   timeout: { connectMs: raw.timeout.connect, clientMs: raw.timeout.client, serverMs: raw.timeout.server },
   userTimeoutMs: raw.tcp_ut,
   keepalive: { idleMs: raw.tcpka.idle, intervalMs: raw.tcpka.intvl, count: raw.tcpka.cnt },

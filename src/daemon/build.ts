@@ -46,14 +46,15 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     () => refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
-  const { threads, wanted, fits, shortage } = capacityFor(config, addon)
-  const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits) }, (event) =>
+  const { threads, fits, pipes, shortage } = capacityFor(config, addon)
+  const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits), pipes }, (event) =>
     services[event.service]?.onEvent(event)
   )
   const prober = new addon.Prober()
   const probe = (check: CheckConfig) => tcpProbe(prober, check.host, check.port)
   const services: Service[] = config.proxy.map((service, id) => {
-    const maxconn = Math.max(1, Math.floor((service.maxconn * fits) / wanted))
+    // All of them together are held to what fits by the data plane; a small service is not made smaller for a big one.
+    const maxconn = Math.min(service.maxconn, Math.max(1, fits))
     return new Service(id, service, maxconn, {
       clock,
       log,
@@ -94,6 +95,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
         if (!isAlive && services.length > 0) outside.push('the data plane stands still')
         member.instance.update({ ...kernel, outside })
       }
+      at.settle()
     }
   }
 

@@ -9,6 +9,7 @@ import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import type { Systemd } from '../os/systemd.js'
 import { build, type Parts, type Ports } from './build.js'
+import { takeAddressLock } from './lock.js'
 import { Meter } from './meter.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
 import { sweep } from './sweep.js'
@@ -127,6 +128,11 @@ export class Daemon implements Control {
         {},
         error
       )
+    }
+    if ((await takeAddressLock()) === undefined) {
+      // Another vipd is alive here: what carries the mark may be its own.
+      this.#ports.log.warn({}, 'another vipd runs in this network namespace: nothing is swept')
+      return
     }
     const swept = await sweep(this.#parts.netlink, this.#settings.config)
     if (swept.length > 0) this.#ports.log.warn({ addresses: swept }, 'removed addresses that a dead daemon had left')

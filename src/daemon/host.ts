@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
+import { VipdError } from '../base/errors.js'
 import type { Config } from '../config/schema.js'
 import { type Addon, addon } from '../os/addon.js'
-import { descriptorsFor, sessionsWithin, shortage } from '../proxy/descriptors.js'
+import { budget, descriptorsFor, shortage } from '../proxy/descriptors.js'
 
 /** What this host gives the data plane of a configuration. */
 export interface Capacity {
@@ -10,6 +11,8 @@ export interface Capacity {
   /** maxconn over all services, as configured, and what of it fits into the open files that the process may have. */
   readonly wanted: number
   readonly fits: number
+  /** Pipes for each worker. */
+  readonly pipes: number
   /** What is to be said about it; undefined when it all fits. */
   readonly shortage: string | undefined
 }
@@ -18,8 +21,18 @@ export interface Capacity {
 export function capacityFor(config: Config, native: Pick<Addon, 'raiseDescriptorLimit'> = addon()): Capacity {
   const threads = config.threads ?? Math.min(64, availableParallelism())
   const wanted = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
-  if (wanted === 0) return { threads, wanted, fits: 0, shortage: undefined }
+  if (wanted === 0) return { threads, wanted, fits: 0, pipes: 0, shortage: undefined }
   const descriptors = native.raiseDescriptorLimit(descriptorsFor(wanted, threads))
-  const fits = Math.min(wanted, sessionsWithin(descriptors, threads))
-  return { threads, wanted, fits, shortage: shortage(wanted, threads, descriptors) }
+  const { sessions: fits, pipes } = budget(wanted, threads, descriptors)
+  return { threads, wanted, fits, pipes, shortage: shortage(wanted, threads, descriptors) }
+}
+
+/** What this host is short of, as a sentence; on one where the addon was not built, that. */
+export function describeShortage(config: Config): string | undefined {
+  try {
+    return capacityFor(config).shortage
+  } catch (error) {
+    if (error instanceof VipdError) return error.message
+    throw error
+  }
 }

@@ -11,6 +11,7 @@ export class Interface {
   readonly #virtual: ReadonlySet<string>
   #source: string | undefined
   #isDeaf = false
+  #isLost = true
 
   /** @param virtual every virtual address of the configuration: none of them is a source */
   constructor(name: string, wire: Wire, netlink: Pick<Netlink, 'link' | 'addresses'>, virtual: ReadonlySet<string>) {
@@ -30,11 +31,18 @@ export class Interface {
     const link = this.#netlink.link(this.name)
     this.#source = link === undefined ? undefined : this.#sourceOn(link)
     const isPlaced = link !== undefined && this.#source !== undefined
-    const wireFault = this.wire.place(
-      isPlaced ? { interface: this.name, interfaceIndex: link.index, source: this.#source ?? '' } : null
-    )
+    // Without a place the socket stays open for the moment: a master has to say goodbye over it. See `settle`.
+    const wireFault = isPlaced
+      ? this.wire.place({ interface: this.name, interfaceIndex: link.index, source: this.#source ?? '' })
+      : undefined
+    this.#isLost = !isPlaced
     this.#isDeaf = wireFault !== undefined
     return { link, source: this.#source, wireFault }
+  }
+
+  /** Closes the socket of an interface that is lost: after its instances have been told, so that a renamed one still carried their priority 0. */
+  settle(): void {
+    if (this.#isLost) void this.wire.flush().then(() => this.#isLost && this.wire.place(null))
   }
 
   /** The address we have sent from stays as long as it is there; else the first that is no VIP. */

@@ -3,6 +3,7 @@ import { VipdError } from '../base/errors.js'
 import type { Config } from '../config/schema.js'
 import { addon } from '../os/addon.js'
 import { Netlink } from '../os/netlink.js'
+import { takeAddressLock } from './lock.js'
 import { sweep } from './sweep.js'
 
 /**
@@ -15,6 +16,11 @@ export async function release(config: Config | undefined): Promise<string[]> {
     const message = `vipd is running (it answers on ${config.admin.socket}): stop it first, it removes its addresses itself`
     throw new VipdError('ALREADY_RUNNING', message)
   }
+  const unlock = await takeAddressLock()
+  if (unlock === undefined) {
+    const message = 'vipd is running in this network namespace: stop it first, it removes its addresses itself'
+    throw new VipdError('ALREADY_RUNNING', message)
+  }
   const ignore = (): void => undefined
   const netlink = new Netlink(addon(), ignore, ignore)
   try {
@@ -22,5 +28,6 @@ export async function release(config: Config | undefined): Promise<string[]> {
     return await sweep(netlink, config)
   } finally {
     netlink.stop()
+    unlock()
   }
 }

@@ -10,6 +10,9 @@ export interface CheckResult {
   readonly tookMs: number
 }
 
+/** The code of a check that could not be made here: no verdict on the server (haproxy's SOCKERR). */
+export const SOCKERR = 'SOCKERR'
+
 /** One probe of one target, to be answered within `timeoutMs`. Answers exactly once, or never after it was given up. */
 export type Probe = (timeoutMs: number, done: (result: CheckResult) => void) => void
 

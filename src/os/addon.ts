@@ -81,6 +81,8 @@ export interface DataPlaneOptions {
   readonly mode: 'hybrid' | 'copy' | 'splice'
   /** Sessions over all services at once; more wait in the kernel's accept queue. */
   readonly maxconn: number
+  /** Pipes that each worker may hold, 0 to 4,096; without one a transfer is copied. */
+  readonly pipes: number
 }
 
 /** A service, whole: publishing it again replaces what was there. Levels, not edges. */

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/schema.js'
-import type { CheckResult } from '../health/checker.js'
+import { type CheckResult, SOCKERR } from '../health/checker.js'
 import { judge, unknownVerdict, type Verdict } from '../health/verdict.js'
 
 /** A server: what is configured, what was observed. What is effective follows from both. */
@@ -36,10 +36,11 @@ export function effective(server: Server): ServerStatus {
 /** Its sessions are to be ended: a check has found it dead, which an unchecked server is not. */
 export const isDead = (server: Server): boolean => server.config.check !== null && server.verdict.status === 'DOWN'
 
-/** A check's result on top of what was known. */
+/** A check's result on top of what was known. One that could not be made here changes nothing. */
 export function observe(server: Server, result: CheckResult, today: Date): Server {
   const { check } = server.config
   if (check === null) return server
+  if (result.code === SOCKERR) return { ...server, lastCheck: { ...result, at: today } }
   const verdict = judge(server.verdict, result.isOk, check)
   const hasFlipped = verdict.status !== server.verdict.status
   return { ...server, verdict, lastCheck: { ...result, at: today }, since: hasFlipped ? today : server.since }

@@ -3,7 +3,7 @@ import { errnoOf, messageOf } from '../base/errors.js'
 import { formatHostPort } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { CheckConfig, ServiceConfig } from '../config/schema.js'
-import { Checker, type CheckResult, type Probe } from '../health/checker.js'
+import { Checker, type CheckResult, type Probe, SOCKERR } from '../health/checker.js'
 import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/addon.js'
 import { effective, newServer, observe, type Server } from './pool.js'
 import { type ServiceStatus, serviceStatus } from './snapshot.js'
@@ -97,9 +97,15 @@ export class Service {
     if (before === undefined || this.#isStopped) return
     const after = observe(before, result, this.#ports.today())
     this.#servers[index] = after
+    if (result.code === SOCKERR) this.#warnShortage(result)
     if (after.verdict.status === before.verdict.status) return
     this.#logFlip(after, result)
     this.#publish()
+  }
+
+  #warnShortage({ detail }: CheckResult): void {
+    const suppressed = this.#throttle.pass('shortage')
+    if (suppressed !== undefined) this.#log.warn({ error: detail, suppressed }, 'health check could not be made')
   }
 
   #logFlip(server: Server, result: CheckResult): void {

@@ -27,6 +27,8 @@ export interface InstancePorts {
 const LEAST_BETWEEN_RENEWALS_MS = 200
 /** A master that was heard within this many intervals is alive. */
 const RIVAL_INTERVALS = 1.5
+/** Adverts that cannot depose a master are answered no more often than this. */
+const LEAST_BETWEEN_ANSWERS_MS = 100
 const RETRY_REFUSED_ADDRESS_MS = 5000
 /** More than a socket's buffer holds: a flood of packets cannot put off a takeover for ever. */
 const MOST_LOOKS = 1000
@@ -49,6 +51,9 @@ export class Instance implements Listener {
   #lastRenewalAt = Number.NEGATIVE_INFINITY
   /** When somebody who has to yield to us was last heard as master. */
   #lastRivalAt = Number.NEGATIVE_INFINITY
+  /** A master of lower priority beside us: when it was last heard, and since when without a break. */
+  #rivalHeardAt = Number.NEGATIVE_INFINITY
+  #rivalSince = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
   #isStopped = false
@@ -119,7 +124,31 @@ export class Instance implements Listener {
       this.#lastRivalAt = advert.priority === 0 ? Number.NEGATIVE_INFINITY : this.#ports.clock.now()
     }
     const { priority, advertIntMs } = advert
+    if (this.#isAnswered(priority, source)) return
     this.#dispatch({ type: 'advert', source, own: this.#own(), priority, advertIntMs })
+  }
+
+  /**
+   * A master that hears an advert which cannot depose it answers; but who sends thousands a second gets ten. A rival that
+   * goes on does not hear us: the operator is told.
+   */
+  #isAnswered(priority: number, source: string): boolean {
+    if (!this.#isStillMaster() || priority >= this.#config.priority) return false
+    const now = this.#ports.clock.now()
+    if (priority > 0) this.#noteRival(now, priority, source)
+    if (now - this.#lastAdvertAt >= Math.min(LEAST_BETWEEN_ANSWERS_MS, this.#config.advertIntMs / 2)) return false
+    this.#announcer.again()
+    return true
+  }
+
+  #noteRival(now: number, priority: number, source: string): void {
+    const { advertIntMs } = this.#config
+    if (now - this.#rivalHeardAt > 3 * advertIntMs) this.#rivalSince = now
+    this.#rivalHeardAt = now
+    if (now - this.#rivalSince < advertIntMs) return
+    const suppressed = this.#throttle.pass('rival')
+    if (suppressed === undefined) return
+    this.#log.warn({ source, priority, suppressed }, 'another master of lower priority goes on: it does not hear us')
   }
 
   onRejected(why: keyof VrrpCounters['rejected']): void {

@@ -26,9 +26,12 @@ export interface Bench {
 /** A data plane that ends with the test. */
 export function bench(t: Test, options: Partial<DataPlaneOptions> = {}): Bench {
   const events: DataPlaneEvent[] = []
-  const plane = new (addon().DataPlane)({ threads: 2, mode: 'hybrid', maxconn: 100_000, ...options }, (event) => {
-    events.push(event)
-  })
+  const plane = new (addon().DataPlane)(
+    { threads: 2, mode: 'hybrid', maxconn: 100_000, pipes: 288, ...options },
+    (event) => {
+      events.push(event)
+    }
+  )
   t.teardown(() => plane.stop())
   const counters = (id = 1): ServiceCounters => {
     const found = plane.counters().services.find((service) => service.id === id)

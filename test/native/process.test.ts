@@ -35,7 +35,7 @@ t.test('a process with everything open', async (t) => {
   await once(server, 'listening')
   t.teardown(() => server.close())
   const open = `
-    const plane = new (addon().DataPlane)({ threads: 3, mode: 'hybrid', maxconn: 1000 }, () => {})
+    const plane = new (addon().DataPlane)({ threads: 3, mode: 'hybrid', maxconn: 1000, pipes: 16 }, () => {})
     plane.publish(${JSON.stringify(table(await freePort(), [await freePort()]))})
     const prober = new (addon().Prober)()
     for (let i = 0; i < 100; i++) prober.tcp('127.0.0.1', ${portOf(server)}, 60000, () => {})

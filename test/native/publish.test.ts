@@ -239,7 +239,9 @@ t.test('a table that makes no sense is refused', async (t) => {
   t.throws(() => b.plane.publish({ ...table(port, []), listeners: [{ address: 'host.example', port }] }), {
     code: 'EINVAL'
   })
-  t.throws(() => new (addon().DataPlane)({ threads: 0, mode: 'copy', maxconn: 1 }, () => {}), { name: 'RangeError' })
+  t.throws(() => new (addon().DataPlane)({ threads: 0, mode: 'copy', maxconn: 1, pipes: 8 }, () => {}), {
+    name: 'RangeError'
+  })
   t.same(b.plane.counters().services, [])
 })
 
@@ -256,7 +258,7 @@ t.test('when descriptors run out accepting pauses, and everybody is served in th
   const program = `
     import { addon } from ${JSON.stringify(new URL('../../src/os/addon.js', import.meta.url).href)}
     const events = []
-    const plane = new (addon().DataPlane)({ threads: 1, mode: 'copy', maxconn: 1000 }, (event) => events.push(event))
+    const plane = new (addon().DataPlane)({ threads: 1, mode: 'copy', maxconn: 1000, pipes: 16 }, (event) => events.push(event))
     plane.publish(${JSON.stringify(table(port, [server]))})
     setInterval(() => process.send({ events, service: plane.counters().services[0] }), 20)
     process.on('disconnect', () => process.exit())

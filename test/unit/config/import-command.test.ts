@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -9,6 +9,7 @@ const GOOD = 'listen a\n bind :1\n timeout connect 1s\n server x 10.0.0.1:1 chec
 /** Runs the command in an empty folder, without its output. */
 async function run(files: Record<string, string>, options: { haproxy?: string; output?: string; force?: boolean }) {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-import-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
   const inside = (name: string | undefined): string | undefined => (name === undefined ? undefined : join(folder, name))
   const said: string[] = []

@@ -248,16 +248,16 @@ proxy:
     t.ok(one.parts.instances.every((instance) => instance.role === 'INIT'))
   })
 
-  t.test('where descriptors are too few for maxconn each service gets its part, and it is said', async (t) => {
+  t.test('where descriptors are too few for maxconn all services together are held to what fits, and it is said', async (t) => {
     const rich = setUp(yaml)
-    t.strictSame(rich.made, [{ threads: 2, mode: 'hybrid', maxconn: 400 }])
+    t.strictSame(rich.made, [{ threads: 2, mode: 'hybrid', maxconn: 400, pipes: 288 }])
     t.strictSame(rich.parts.shortages, [])
-    const poor = setUp(yaml, 512 + 2 * 576 + 2 * 200)
-    t.equal(poor.made[0]?.maxconn, 200)
+    const poor = setUp(yaml, 128 + 2 * 16 + 500)
+    t.match(poor.made[0], { maxconn: 225, pipes: 12 })
     for (const service of poor.parts.services) service.start()
     t.strictSame(
       poor.tables.map((table) => table.maxconn),
-      [150, 50]
+      [225, 100]
     )
     t.match(poor.parts.shortages, [/^maxconn 400 needs/])
   })

@@ -130,7 +130,8 @@ t.test('a TCP probe tells what the prober found', async (t) => {
   const answers: ProbeResult[] = [
     { code: 'L4OK', detail: '', tookMs: 0.4 },
     { code: 'L4CON', detail: 'ECONNREFUSED', tookMs: 0.2 },
-    { code: 'L4TOUT', detail: '', tookMs: 1000 }
+    { code: 'L4TOUT', detail: '', tookMs: 1000 },
+    { code: 'L4CON', detail: 'EADDRNOTAVAIL', tookMs: 0 }
   ]
   const tcp = (address: string, port: number, timeoutMs: number, done: (result: ProbeResult) => void): void => {
     asked.push([address, port, timeoutMs])
@@ -138,14 +139,15 @@ t.test('a TCP probe tells what the prober found', async (t) => {
     if (answer !== undefined) done(answer)
   }
   const probe = tcpProbe({ tcp }, '10.0.0.1', 6443)
-  for (let i = 0; i < 3; i++) probe(1000, (result) => results.push(result))
+  for (let i = 0; i < 4; i++) probe(1000, (result) => results.push(result))
   t.strictSame(asked[0], ['10.0.0.1', 6443, 1000])
   t.strictSame(
     results.map(({ isOk, code, detail }) => [isOk, code, detail]),
     [
       [true, 'L4OK', ''],
       [false, 'L4CON', 'ECONNREFUSED'],
-      [false, 'L4TOUT', '']
+      [false, 'L4TOUT', ''],
+      [false, 'SOCKERR', 'EADDRNOTAVAIL']
     ]
   )
 })

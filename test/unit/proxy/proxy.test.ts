@@ -4,7 +4,7 @@ import type { CheckConfig, ServiceConfig } from '../../../src/config/schema.js'
 import type { CheckResult } from '../../../src/health/checker.js'
 import type { ServiceCounters } from '../../../src/os/addon.js'
 import { rotation } from '../../../src/proxy/balancer.js'
-import { descriptorsFor, sessionsWithin, shortage } from '../../../src/proxy/descriptors.js'
+import { budget, descriptorsFor, shortage } from '../../../src/proxy/descriptors.js'
 import { effective, isDead, newServer, observe, type Server } from '../../../src/proxy/pool.js'
 import { Service } from '../../../src/proxy/service.js'
 import { tableOf } from '../../../src/proxy/table.js'
@@ -156,10 +156,33 @@ t.test('the table is the whole service', async (t) => {
   })
 })
 
+t.test('a check that could not be made here says nothing about the server', async (t) => {
+  const [config] = serviceConfig('{ name: a, address: 10.0.0.1:6443 }').servers
+  if (config === undefined) throw new Error('no server')
+  const shortage: CheckResult = { isOk: false, code: 'SOCKERR', detail: 'EMFILE', tookMs: 0 }
+  let one = observe(newServer(config, today), shortage, today)
+  t.equal(one.verdict.status, 'UNKNOWN')
+  one = observe(one, result(true), today)
+  for (let i = 0; i < 10; i++) one = observe(one, shortage, today)
+  t.equal(effective(one), 'UP')
+  t.equal(one.lastCheck?.code, 'SOCKERR')
+})
+
 t.test('descriptors', async (t) => {
-  for (const wanted of [1, 100, 20_000, 1_000_000]) t.equal(sessionsWithin(descriptorsFor(wanted, 2), 2), wanted)
+  for (const wanted of [1, 100, 20_000, 1_000_000]) {
+    t.strictSame(budget(wanted, 2, descriptorsFor(wanted, 2)), { sessions: wanted, pipes: 288 })
+  }
   t.ok(descriptorsFor(100, 8) > descriptorsFor(100, 2), 'each worker has pipes of its own')
-  t.equal(sessionsWithin(0, 2), 1, 'one at least')
+  t.strictSame(budget(100, 2, 0), { sessions: 1, pipes: 0 }, 'one at least')
+  for (const limit of [256, 700, 1024, 4096]) {
+    for (const threads of [1, 2, 64]) {
+      const { sessions, pipes } = budget(20_000, threads, limit)
+      const reserve = 128 + 16 * threads
+      if (limit <= reserve) continue
+      t.ok(sessions >= Math.floor((limit - reserve) * 0.45), `${sessions} sessions within ${limit}`)
+      t.ok(2 * sessions + 2 * pipes * threads + reserve <= limit)
+    }
+  }
   t.equal(shortage(20_000, 2, descriptorsFor(20_000, 2)), undefined)
   t.match(
     shortage(20_000, 1, 4096),

@@ -525,17 +525,31 @@ t.test(
 
 t.test('a foreign advert heard as master is answered at once and announced, at most twice a second', async (t) => {
   const { time, a, lan } = await aMaster()
-  await time.advance(10_000)
+  await time.advance(10_500)
   const [frames, sent] = [a.frames.length, lan.sent.length]
   for (let i = 0; i < 10; i++) lan.inject(advert({ priority: 50 }))
   await time.settle()
   t.equal(a.frames.length - frames, 5)
-  t.equal(lan.sent.length - sent, 10)
+  t.equal(lan.sent.length - sent, 1, 'a flood is not mirrored')
   lan.inject(advert({ priority: 0 }))
   await time.advance(1000)
   lan.inject(advert({ priority: 0 }))
   await time.settle()
   t.equal(a.frames.length - frames, 15, 'with the follow-up of the first')
+})
+
+t.test('a master of lower priority that goes on is told once a minute; one that steps back is not', async (t) => {
+  const { time, a, lan } = await aMaster()
+  await time.advance(5500)
+  lan.inject(advert({ priority: 50 }))
+  await time.advance(5000)
+  t.equal(a.log.said('another master of lower priority goes on: it does not hear us').length, 0)
+  for (let i = 0; i < 10; i++) {
+    lan.inject(advert({ priority: 50 }))
+    await time.advance(1000)
+  }
+  t.equal(a.log.said('another master of lower priority goes on: it does not hear us').length, 1)
+  t.equal(a.role, 'MASTER')
 })
 
 t.test('a rival heard a moment before our addresses are held gets no last word on the link', async (t) => {
