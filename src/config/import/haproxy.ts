@@ -110,7 +110,9 @@ function isUsable(front: Section, back: Section, report: Report): boolean {
   const odd = [front, back].find((one) => modeOf(one) !== 'tcp')
   if (odd !== undefined) {
     const hasStats = linesOf(front, 'stats').length > 0
-    const instead = hasStats ? '. In its place: `vipd status`, or the page of `admin: { listen: 127.0.0.1:8404 }`' : ''
+    const instead = hasStats
+      ? '. In its place: `vipd status`, or `/status.json` of `admin: { listen: 127.0.0.1:8404 }`'
+      : ''
     report.add(
       'changed',
       front.head,

@@ -110,6 +110,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map([
   ['state', takeState],
   ['authentication', takeAuthentication],
   ['virtual_ipaddress', takeAddresses],
+  ['unicast_peer', refuseUnicast],
   ['garp_master_repeat', takeGarp],
   ['garp_master_delay', takeGarp],
   ['garp_master_refresh', takeGarp],
@@ -169,6 +170,17 @@ function takeAuthentication(draft: Draft, line: Directive): void {
   if (node === 'refused') draft.isLeftOut = true
   else if (node === undefined) leave(draft, line)
   else add(draft, 'authentication', node, line)
+}
+
+/** Carried over as multicast it would be a split brain ready to start. */
+function refuseUnicast(draft: Draft, line: Directive): void {
+  draft.isLeftOut = true
+  draft.report.add(
+    'changed',
+    line,
+    'unicast_peer',
+    'vipd sends adverts by multicast to 224.0.0.18 (unicast is later work): peers that listen for unicast would not hear it, and both would hold the address. This instance is left out'
+  )
 }
 
 function takeAddresses(draft: Draft, line: Directive): void {

@@ -116,11 +116,6 @@ export const INSTANCE_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
   ),
   ...leftovers(
     'changed',
-    'adverts go by multicast to 224.0.0.18 (unicast is later work). Peers that listen for unicast do not hear them: both would hold the address. Do not run this instance beside such peers',
-    'unicast_peer'
-  ),
-  ...leftovers(
-    'changed',
     'the interface’s own first address is used (later work)',
     'unicast_src_ip, mcast_src_ip, mcast_dst_ip, track_src_ip'
   ),
