@@ -250,7 +250,7 @@ t.test('docs/architecture.md names every source file', async (t) => {
     ...native.map((name) => name.replace(/\.cc$/, ''))
   ]
   t.strictSame(
-    names.filter((name) => !tree.includes(name)),
+    names.filter((name) => !tree.includes(` ${name}`)),
     []
   )
 })
