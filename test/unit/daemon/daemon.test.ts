@@ -248,19 +248,22 @@ proxy:
     t.ok(one.parts.instances.every((instance) => instance.role === 'INIT'))
   })
 
-  t.test('where descriptors are too few for maxconn all services together are held to what fits, and it is said', async (t) => {
-    const rich = setUp(yaml)
-    t.strictSame(rich.made, [{ threads: 2, mode: 'hybrid', maxconn: 400, pipes: 288 }])
-    t.strictSame(rich.parts.shortages, [])
-    const poor = setUp(yaml, 128 + 2 * 16 + 500)
-    t.match(poor.made[0], { maxconn: 225, pipes: 12 })
-    for (const service of poor.parts.services) service.start()
-    t.strictSame(
-      poor.tables.map((table) => table.maxconn),
-      [225, 100]
-    )
-    t.match(poor.parts.shortages, [/^maxconn 400 needs/])
-  })
+  t.test(
+    'where descriptors are too few for maxconn all services together are held to what fits, and it is said',
+    async (t) => {
+      const rich = setUp(yaml)
+      t.strictSame(rich.made, [{ threads: 2, mode: 'hybrid', maxconn: 400, pipes: 288 }])
+      t.strictSame(rich.parts.shortages, [])
+      const poor = setUp(yaml, 128 + 2 * 16 + 500)
+      t.match(poor.made[0], { maxconn: 225, pipes: 12 })
+      for (const service of poor.parts.services) service.start()
+      t.strictSame(
+        poor.tables.map((table) => table.maxconn),
+        [225, 100]
+      )
+      t.match(poor.parts.shortages, [/^maxconn 400 needs/])
+    }
+  )
 
   t.test('a configuration without a proxy, or without an instance, is one too', async (t) => {
     const addressOnly = setUp(yaml.split('proxy:')[0] ?? '')
