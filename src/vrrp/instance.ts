@@ -53,6 +53,7 @@ export class Instance implements Listener {
   #lastRivalAt = Number.NEGATIVE_INFINITY
   /** A master of lower priority beside us: when it was last heard, and since when without a break. */
   #rivalHeardAt = Number.NEGATIVE_INFINITY
+  #lastAnswerAt = Number.NEGATIVE_INFINITY
   #rivalSince = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
@@ -136,7 +137,10 @@ export class Instance implements Listener {
     if (!this.#isStillMaster() || priority >= this.#config.priority) return false
     const now = this.#ports.clock.now()
     if (priority > 0) this.#noteRival(now, priority, source)
-    if (now - this.#lastAdvertAt >= Math.min(LEAST_BETWEEN_ANSWERS_MS, this.#config.advertIntMs / 2)) return false
+    if (now - this.#lastAnswerAt >= Math.min(LEAST_BETWEEN_ANSWERS_MS, this.#config.advertIntMs / 2)) {
+      this.#lastAnswerAt = now
+      return false
+    }
     this.#announcer.again()
     return true
   }

@@ -6,7 +6,7 @@ import { Lab, vip } from '../lab/lab.js'
 import { ip } from '../lab/namespaces.js'
 import { whyNoLab } from '../lab/packages.js'
 import { Vipd } from '../lab/vipd.js'
-import { nowMs, pause } from '../lab/wait.js'
+import { nowMs, pause, poll } from '../lab/wait.js'
 
 /** Three vipds with the seed's addresses and a client; the bounds are those that the project promises. */
 
@@ -36,6 +36,8 @@ t.test('the deployment of the seed on three vipds', { skip }, async (t) => {
     t.equal(owners.longestOverlap(begun) <= OVERLAP_MS, true, 'and never two for longer than half a second')
     t.match(await first.instance(), { state: 'MASTER', virtual_ipaddress: [{ address: `${vip}/32`, held: true }] })
     for (const vipd of [second, third]) {
+      const knows = async (): Promise<boolean> => (await vipd.instance()).master?.address === m1.address
+      await poll(knows, 2000, 'a backup that knows its master')
       t.match(await vipd.instance(), { state: 'BACKUP', master: { address: m1.address, priority: 100 } })
     }
   })
