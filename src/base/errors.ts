@@ -1,13 +1,10 @@
 /** Every failure an operator may have to act on. The codes are API. */
 export type ErrorCode =
-  | 'CONFIG_INVALID'
-  | 'CONFIG_UNREADABLE'
   | 'CAPABILITY_MISSING'
   | 'ADDON_MISSING'
   | 'ALREADY_RUNNING'
   | 'NOT_RUNNING'
   | 'SOCKET_DENIED'
-  | 'INTERFACE_MISSING'
   | 'LISTEN_FAILED'
   | 'ADDRESS_FAILED'
   | 'NETLINK_FAILED'

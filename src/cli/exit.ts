@@ -9,5 +9,5 @@ export function fail(error: unknown): void {
   const isExpected = error instanceof VipdError
   const text = isExpected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.stderr.write(`vipd: ${text}\n`)
-  process.exitCode = isExpected && error.code.startsWith('CONFIG_') ? EXIT.usage : EXIT.failed
+  process.exitCode = EXIT.failed
 }

@@ -65,7 +65,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
       onChange: () => refresh()
     })
   })
-  const virtual = new Set(config.vrrp.flatMap((one) => one.virtualIpaddress.map((prefix) => prefix.address)))
+  const virtual = virtualAddresses(config)
   const open: ConstructorParameters<typeof Wire>[0]['open'] = (place, handlers) =>
     openVrrpSocket(addon, place, handlers)
   const interfaces = [...new Set(config.vrrp.map((one) => one.interface))].map((name) => {
@@ -122,6 +122,10 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     }
   }
 }
+
+/** Every address that the instances hold between them. */
+export const virtualAddresses = (config: Config): ReadonlySet<string> =>
+  new Set(config.vrrp.flatMap((one) => one.virtualIpaddress.map((prefix) => prefix.address)))
 
 /** Whether a service is what clients of the instance's addresses reach: it listens on one of them, or on the wildcard. */
 function serves(config: Config, id: number, instance: Config['vrrp'][number]): boolean {

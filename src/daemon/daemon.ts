@@ -8,7 +8,7 @@ import { loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import type { Systemd } from '../os/systemd.js'
-import { build, type Parts, type Ports } from './build.js'
+import { build, type Parts, type Ports, virtualAddresses } from './build.js'
 import { takeAddressLock } from './lock.js'
 import { Meter } from './meter.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
@@ -166,9 +166,7 @@ export class Daemon implements Control {
       process.exit(1)
     })
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
-    const virtual = new Set(
-      this.#settings.config.vrrp.flatMap((one) => one.virtualIpaddress.map((prefix) => prefix.address))
-    )
+    const virtual = virtualAddresses(this.#settings.config)
     const resigned = instances.map((instance) => instance.stop())
     for (const service of services) service.stop(service.binds.some((bind) => virtual.has(bind.host)))
     await Promise.allSettled(resigned)

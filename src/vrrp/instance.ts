@@ -96,10 +96,6 @@ export class Instance implements Listener {
     return this.#config.name
   }
 
-  get interface(): string {
-    return this.#config.interface
-  }
-
   get role(): Role {
     return this.#state.role
   }
