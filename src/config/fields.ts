@@ -1,8 +1,16 @@
 import * as z from 'zod'
 import { type DurationUnit, formatDuration, parseDuration } from '../base/duration.js'
-import { parseHostPort, parsePrefix } from '../base/ip.js'
+import { canonicalAddress, parseHostPort, parsePrefix } from '../base/ip.js'
 
 /** The kinds of value that the configuration is made of, each with a message that says what would be right. */
+
+export const list = <Item extends z.ZodType>(item: Item, what: string) =>
+  z.array(item, { error: () => `must be a list of ${what}` }).min(1, { error: () => `needs at least one of ${what}` })
+
+export const map = <Shape extends z.ZodRawShape>(shape: Shape, what: string) =>
+  z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : `must be a map: ${what}`)
+  })
 
 /** A name that turns up in logs, status and metrics. */
 export const name = z
@@ -64,3 +72,40 @@ export const percent = z
 /** One of a few words. */
 export const word = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words, { error: () => `must be ${words.length === 1 ? words[0] : `one of ${words.join(', ')}`}` })
+
+export const interfaceName = z
+  .string({ error: () => 'must be the name of an interface, like eth0' })
+  .regex(/^[^\s/]{1,15}$/, {
+    error: () => 'must be the name of an interface: 1 to 15 characters, no blank, no slash'
+  })
+
+/** An address alone, in its canonical spelling. */
+export const address = z.string({ error: () => 'must be an address, like 10.0.0.2' }).transform((value, context) => {
+  const canonical = canonicalAddress(value)
+  if (canonical !== undefined) return canonical
+  context.addIssue({ code: 'custom', message: 'must be an address, like 10.0.0.2, without a length' })
+  return z.NEVER
+})
+
+/** A program and its arguments, as one line. */
+export const command = z
+  .string({ error: () => 'must be a command, like /usr/local/bin/check --fast' })
+  .regex(/^[^\0\n]{1,4096}$/, { error: () => 'must be one line of at most 4096 characters' })
+  .regex(/\S/, { error: () => 'must not be empty' })
+
+export const user = z
+  .string({ error: () => 'must be the name of a user' })
+  .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, { error: () => 'must be the name of a user, like nobody' })
+
+/** `HOST` or `HOST:PORT`; a name is resolved when mail is sent. */
+export const smtpServer = z
+  .string({ error: () => 'must be HOST or HOST:PORT, like 127.0.0.1:25' })
+  .transform((value, context) => {
+    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::(\d{1,5}))?$/.exec(value)
+    const bare = canonicalAddress(value)
+    const port = Number(match?.[3] ?? 25)
+    const host = bare ?? match?.[1] ?? match?.[2]
+    if (host !== undefined && port > 0 && port <= 65_535) return { host, port }
+    context.addIssue({ code: 'custom', message: 'must be HOST or HOST:PORT, like 127.0.0.1:25' })
+    return z.NEVER
+  })

@@ -1,19 +1,14 @@
 import * as z from 'zod'
-import { duration, flag, hostPort, integer, name, percent, prefix, word } from './fields.js'
+import { duration, flag, hostPort, integer, list, map, name, percent, prefix, word } from './fields.js'
+import { globalDefs } from './global-schema.js'
+import { trackFile, trackProcess, trackScript } from './track-schema.js'
+import { syncGroup, vrrpInstance } from './vrrp-schema.js'
 
 /** The one schema: validation, defaults, types and the editors' JSON Schema all come from here. Keys are the incumbents' own words. */
 
 const DAY_MS = 86_400_000
 /** With a backlog of a few, clients beyond maxconn would not wait but repeat their SYN for seconds. */
 const LEAST_BACKLOG = 128
-
-const list = <Item extends z.ZodType>(item: Item, what: string) =>
-  z.array(item, { error: () => `must be a list of ${what}` }).min(1, { error: () => `needs at least one of ${what}` })
-
-const map = <Shape extends z.ZodRawShape>(shape: Shape, what: string) =>
-  z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : `must be a map: ${what}`)
-  })
 
 const admin = map(
   {
@@ -26,64 +21,6 @@ const admin = map(
   },
   'socket, listen'
 )
-
-const authentication = map(
-  {
-    auth_type: word('PASS').default('PASS').describe('Simple password, as keepalived; AH is not supported'),
-    auth_pass: z
-      .string({ error: () => 'must be text: put it in quotes, like "1111"' })
-      .min(1, { error: () => 'must not be empty' })
-      .regex(/^[\x20-\x7e]*$/, { error: () => 'must be printable ASCII' })
-      .describe('At most 8 bytes; the rest is cut, as keepalived does')
-  },
-  'auth_type, auth_pass'
-).transform((raw) => ({ type: raw.auth_type, pass: raw.auth_pass }))
-
-const vrrpInstance = map(
-  {
-    name,
-    interface: z.string({ error: () => 'must be the name of an interface, like eth0' }).regex(/^[^\s/]{1,15}$/, {
-      error: () => 'must be the name of an interface: 1 to 15 characters, no blank, no slash'
-    }),
-    virtual_router_id: integer(1, 255).describe('VRID: the same on every node of this group, unique on the link'),
-    version: z
-      .union([z.literal(2), z.literal(3)], { error: () => 'must be 2 or 3' })
-      .default(2)
-      .describe('VRRP version'),
-    priority: integer(1, 255, '255 is for the owner of the address').default(100).describe('The highest wins'),
-    advert_int: duration('s', 10, 255_000).default(1000).describe('Time between adverts'),
-    preempt: flag
-      .default(true)
-      .describe('A higher priority takes over from a living master; false is keepalived’s nopreempt'),
-    authentication: authentication.optional(),
-    virtual_ipaddress: list(prefix, 'addresses, like [ 10.0.0.99 ]').describe(
-      'The addresses that the master holds; /32 unless a length is given'
-    ),
-    garp_master_repeat: integer(1, 100).default(5).describe('Gratuitous ARPs at once on becoming master'),
-    garp_master_delay: duration('s', 0, 1_000_000).default(5000).describe('Second burst after this long; 0 is none'),
-    garp_master_refresh: duration('s', 0, DAY_MS)
-      .default(60_000)
-      .describe('Announced again this often while master; 0 is never'),
-    garp_master_refresh_repeat: integer(1, 100).default(1).describe('Gratuitous ARPs at each refresh')
-  },
-  'name, interface, virtual_router_id, virtual_ipaddress, …'
-).transform((raw) => ({
-  name: raw.name,
-  interface: raw.interface,
-  virtualRouterId: raw.virtual_router_id,
-  version: raw.version,
-  priority: raw.priority,
-  advertIntMs: raw.advert_int,
-  preempt: raw.preempt,
-  authentication: raw.authentication ?? null,
-  virtualIpaddress: raw.virtual_ipaddress,
-  garp: {
-    repeat: raw.garp_master_repeat,
-    delayMs: raw.garp_master_delay,
-    refreshMs: raw.garp_master_refresh,
-    refreshRepeat: raw.garp_master_refresh_repeat
-  }
-}))
 
 const checkShape = {
   type: word('tcp').describe('tcp: SYN, SYN/ACK, RST; the server never sees a connection'),
@@ -185,15 +122,25 @@ export const configSchema = map(
     hard_stop_after: duration('ms', 0, DAY_MS)
       .default(5000)
       .describe('On stop, sessions that are not on a VIP may end by themselves for this long'),
+    global_defs: globalDefs.prefault({}),
+    vrrp_script: z.array(trackScript, { error: () => 'must be a list of scripts' }).default([]),
+    vrrp_track_file: z.array(trackFile, { error: () => 'must be a list of files' }).default([]),
+    vrrp_track_process: z.array(trackProcess, { error: () => 'must be a list of processes' }).default([]),
+    vrrp_sync_group: z.array(syncGroup, { error: () => 'must be a list of sync groups' }).default([]),
     vrrp: z.array(vrrpInstance, { error: () => 'must be a list of VRRP instances' }).default([]),
     proxy: z.array(service, { error: () => 'must be a list of services' }).default([])
   },
-  'admin, log, vrrp, proxy'
+  'admin, log, global_defs, vrrp, proxy'
 ).transform((raw) => ({
   admin: raw.admin,
   logLevel: raw.log.level,
   threads: raw.nbthread,
   hardStopAfterMs: raw.hard_stop_after,
+  global: raw.global_defs,
+  scripts: raw.vrrp_script,
+  trackFiles: raw.vrrp_track_file,
+  trackProcesses: raw.vrrp_track_process,
+  groups: raw.vrrp_sync_group,
   vrrp: raw.vrrp,
   proxy: raw.proxy
 }))
@@ -201,6 +148,7 @@ export const configSchema = map(
 /** What the operator asked for, checked, with every default filled in. */
 export type Config = z.output<typeof configSchema>
 export type VrrpConfig = Config['vrrp'][number]
+export type GroupConfig = Config['groups'][number]
 export type ServiceConfig = Config['proxy'][number]
 export type ServerConfig = ServiceConfig['servers'][number]
 export type CheckConfig = Exclude<ServerConfig['check'], null>

@@ -54,6 +54,8 @@ for (const mode of MODES) {
         b.plane.publish(table(port, servers))
         b.plane.withdraw(1, false)
       }
+      // A client that comes while the last listener but one still closes is reset with it.
+      await refuses(t, port)
       b.plane.publish(table(port, servers))
       const session = await answered(t, port)
       b.plane.withdraw(1, false)
