@@ -1,3 +1,4 @@
+import type { HistoryEvent } from '../base/history.js'
 import type { ServiceStatus } from '../proxy/snapshot.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
 
@@ -43,6 +44,8 @@ export interface ReloadVerdict {
 export interface Control {
   status(): Promise<Status>
   reload(): Promise<ReloadVerdict>
+  /** What happened after the event of this number, oldest first; after 0, everything that is still known. */
+  events(since: number): readonly HistoryEvent[]
 }
 
 /** Whether the node does its part: no instance in FAULT, every service listening. */
