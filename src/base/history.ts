@@ -40,7 +40,7 @@ export class History {
     const events: HistoryEvent[] = []
     for (let at = Math.max(from + 1, this.#next - this.#size); at < this.#next && events.length < limit; at++) {
       const event = this.#ring[at % this.#size]
-      if (event?.seq === at) events.push(event)
+      if (event !== undefined) events.push(event)
     }
     return events
   }
