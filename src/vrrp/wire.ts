@@ -24,7 +24,10 @@ export interface Listener {
 export interface WirePorts {
   readonly clock: Pick<Clock, 'now'>
   readonly log: Log
-  readonly open: (place: WirePlace & { family: Family; group: string }, handlers: VrrpSocketHandlers) => VrrpSocket
+  readonly open: (
+    place: WirePlace & { family: Family; groups: readonly string[] },
+    handlers: VrrpSocketHandlers
+  ) => VrrpSocket
 }
 
 /** RFC 9568 §5.1.1.2 */
@@ -71,7 +74,7 @@ export class Wire {
     if (place === null) return undefined
     try {
       this.#socket = this.#ports.open(
-        { ...place, family: 4, group: GROUP },
+        { ...place, family: 4, groups: [GROUP] },
         { onPacket: (packet) => this.#onPacket(packet), onError: (message) => this.#onError(message) }
       )
       return undefined
@@ -83,7 +86,8 @@ export class Wire {
   /** Sends an advert to the group; without a socket, nowhere. @returns whether it was handed to a socket */
   send(advert: Advert): boolean {
     if (this.#socket === undefined || this.#place === null) return false
-    this.#socket.send(encodeAdvert(advert, { source: this.#place.source, destination: GROUP }), GROUP)
+    const to = { source: this.#place.source, destination: GROUP, ttl: 255 }
+    this.#socket.send(encodeAdvert(advert, to), to)
     return true
   }
 
