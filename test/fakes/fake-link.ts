@@ -15,6 +15,8 @@ interface Port {
   readonly handlers: VrrpSocketHandlers
 }
 
+const NO_NATIVE_SOCKET = { send: () => undefined, drain: () => undefined, close: () => undefined }
+
 /** One Ethernet segment: what one node's wire sends, all the others' sockets hold unread until their loops look. */
 export class FakeLink {
   readonly sent: Sent[] = []
@@ -35,15 +37,17 @@ export class FakeLink {
 
   /** What `Wire` opens its socket by. */
   opener(node: string, clock: ManualClock) {
-    return (place: WirePlace, handlers: VrrpSocketHandlers): VrrpSocket => {
+    return (_: WirePlace, handlers: VrrpSocketHandlers): VrrpSocket => {
       const port: Port = { node, clock, handlers }
       this.#ports.add(port)
       return {
         kind: 'addon',
-        send: (payload, destination) => {
+        send: (payload, to) => {
           this.sent.push({ at: clock.now(), from: node, payload })
-          this.inject({ payload, source: place.source, destination, ttl: 255 }, node)
+          this.inject({ payload, ...to }, node)
         },
+        drain: () => undefined,
+        native: NO_NATIVE_SOCKET,
         flush: () => Promise.resolve(),
         close: () => this.#ports.delete(port)
       }
@@ -55,7 +59,8 @@ export class FakeLink {
     for (const port of this.#ports) {
       if (port.node === from || this.#cut.has(`${from} ${port.node}`) || this.loses(from, port.node)) continue
       port.clock.input('vrrp', () => {
-        if (this.#ports.has(port)) port.handlers.onPacket({ ...packet, payload: Buffer.from(packet.payload) })
+        const payload = Buffer.from(packet.payload)
+        if (this.#ports.has(port)) port.handlers.onPacket({ ...packet, payload, receivedAtMs: port.clock.now() })
       })
     }
   }

@@ -4,9 +4,9 @@ import { FlagsNew, type NetlinkSocket } from 'netlink'
 import { formatMessage } from 'netlink/dist/structs.js'
 import t from 'tap'
 import { VipdError } from '../../../src/base/errors.js'
-import type { NativePacket, NativeVrrpSocket, VrrpSocketOptions } from '../../../src/os/addon.js'
+import type { AdvertTarget, NativePacket, NativeVrrpSocket, VrrpSocketOptions } from '../../../src/os/addon.js'
 import { Netlink } from '../../../src/os/netlink.js'
-import { openVrrpSocket, parseIpv4 } from '../../../src/os/raw-ip.js'
+import { openVrrpSocket } from '../../../src/os/raw-ip.js'
 import {
   decodeEvent,
   decodeEvents,
@@ -143,103 +143,194 @@ t.test('rtnetlink', async (t) => {
   })
 })
 
-t.test('IPv4', async (t) => {
-  const payload = Buffer.from('2158640101010dbf0a20ff633131313100000000', 'hex')
-  const datagram = (options: number, padding: number, total?: number): Buffer => {
-    const header = Buffer.alloc(20 + options)
-    header[0] = 0x45 + options / 4
-    header.writeUInt16BE(total ?? header.length + payload.length, 2)
-    header[8] = 255
-    header[9] = 112
-    header.set([10, 32, 137, 20], 12)
-    header.set([224, 0, 0, 18], 16)
-    return Buffer.concat([header, payload, Buffer.alloc(padding, 0xee)])
-  }
-  const want: NativePacket = { payload, source: '10.32.137.20', destination: '224.0.0.18', ttl: 255 }
-
-  t.test('the payload starts where the header says, and ends where the length says', async (t) => {
-    t.strictSame(parseIpv4(datagram(0, 0)), want)
-    t.strictSame(parseIpv4(datagram(4, 0)), want, 'router alert')
-    t.strictSame(parseIpv4(datagram(40, 0)), want, 'the longest header')
-    t.strictSame(parseIpv4(datagram(0, 6)), want, 'Ethernet padding')
-    t.strictSame(parseIpv4(datagram(4, 6)), want)
-  })
-  t.test('it is a copy', async (t) => {
-    const bytes = datagram(0, 0)
-    const packet = parseIpv4(bytes)
-    bytes.fill(0)
-    t.strictSame(packet?.payload, payload)
-  })
-  t.test('what is short, or of another version, is none', async (t) => {
-    t.equal(parseIpv4(Buffer.alloc(0)), undefined)
-    t.equal(parseIpv4(datagram(0, 0).subarray(0, 19)), undefined)
-    t.equal(parseIpv4(datagram(40, 0).subarray(0, 59)), undefined)
-    t.equal(parseIpv4(Buffer.concat([Buffer.from([0x65]), datagram(0, 0).subarray(1)])), undefined)
-    t.equal(parseIpv4(Buffer.concat([Buffer.from([0x44]), datagram(0, 0).subarray(1)])), undefined)
-  })
-  t.test('a length that lies is no reason to read further than there is', async (t) => {
-    t.equal(parseIpv4(datagram(0, 0, 65_535))?.payload.length, payload.length)
-    t.equal(parseIpv4(datagram(0, 0, 3))?.payload.length, 0)
-  })
-  t.test('no bytes whatever make it throw', async (t) => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-        const packet = parseIpv4(Buffer.from(bytes))
-        if (packet !== undefined && packet.payload.length > bytes.length - 20) throw new Error('longer than it is')
-      }),
-      { numRuns: 3000 }
-    )
-    t.pass()
-  })
-})
-
-t.test('the VRRP socket of the addon', async (t) => {
+t.test('the VRRP socket', async (t) => {
   const options: VrrpSocketOptions = {
-    family: 6,
+    family: 4,
     interface: 'eth0',
     interfaceIndex: 2,
-    group: 'ff02::12',
-    source: 'fe80::1'
+    groups: ['224.0.0.18'],
+    source: '10.32.137.20'
   }
-  const setUp = (failure?: Error) => {
+  const six = { ...options, family: 6, groups: ['ff02::12'], source: 'fe80::1' } as const
+  const group = { destination: '224.0.0.18', source: '10.32.137.20', ttl: 255 }
+  const setUp = (given: VrrpSocketOptions, raw: FakeRaw | null, failure?: Error) => {
     const sent: string[] = []
-    let closed = 0
+    const seen = { closed: 0, drained: 0, marked: 0 }
     let deliver: (packet: NativePacket) => void = () => undefined
-    class FakeSocket implements NativeVrrpSocket {
+    class FakeNative implements NativeVrrpSocket {
       constructor(_: VrrpSocketOptions, onPacket: (packet: NativePacket) => void) {
         deliver = onPacket
       }
-      send(payload: Buffer, destination: string): void {
+      send(payload: Buffer, to: AdvertTarget): void {
         if (failure !== undefined) throw failure
-        sent.push(`${payload.toString('hex')} ${destination}`)
+        sent.push([payload.toString('hex'), to.destination, to.source, to.ttl].join(' '))
+      }
+      drain(): void {
+        seen.drained++
       }
       close(): void {
-        closed++
+        seen.closed++
       }
     }
     const packets: NativePacket[] = []
     const errors: string[] = []
     const handlers = { onPacket: (one: NativePacket) => packets.push(one), onError: (one: string) => errors.push(one) }
-    const socket = openVrrpSocket({ VrrpSocket: FakeSocket, closeOnExec: () => undefined }, options, handlers)
-    return { socket, sent, packets, errors, deliver: (one: NativePacket) => deliver(one), closed: () => closed }
+    const addon = { VrrpSocket: FakeNative, closeOnExec: () => void seen.marked++ }
+    const open = () => openVrrpSocket(addon, given, handlers, raw as unknown as typeof import('raw-socket') | null)
+    return { open, sent, packets, errors, deliver: (one: NativePacket) => deliver(one), seen }
   }
-  t.test('carries IPv6 both ways', async (t) => {
-    const one = setUp()
-    t.equal(one.socket.kind, 'addon')
-    one.socket.send(Uint8Array.from([1, 2]), 'ff02::12')
-    one.deliver({ payload: Buffer.from([3]), source: 'fe80::2', destination: 'ff02::12', ttl: 255 })
-    t.strictSame(one.sent, ['0102 ff02::12'])
-    t.equal(one.packets.length, 1)
-    await one.socket.flush()
-    one.socket.close()
-    t.equal(one.closed(), 1)
+
+  t.test('is the addon where raw-socket is not there, and for IPv6', async (t) => {
+    for (const [given, raw] of [[options, null] as const, [six, new FakeRaw()] as const]) {
+      const one = setUp(given, raw)
+      const socket = one.open()
+      t.equal(socket.kind, 'addon')
+      socket.send(Uint8Array.from([1, 2]), { destination: 'x', source: 'y', ttl: 3 })
+      one.deliver({ payload: Buffer.from([3]), source: 'y', destination: 'x', ttl: 255, receivedAtMs: 1 })
+      t.strictSame(one.sent, ['0102 x y 3'])
+      t.equal(one.packets.length, 1)
+      socket.drain()
+      await socket.flush()
+      socket.close()
+      socket.drain()
+      socket.send(Uint8Array.from([1, 2]), group)
+      t.strictSame(one.seen, { closed: 1, drained: 1, marked: 0 })
+      t.equal(one.sent.length, 1)
+      t.equal(raw?.sockets.length ?? 0, 0)
+    }
   })
   t.test('tells a failure to send, and does not throw it', async (t) => {
-    const one = setUp(new Error('ENETUNREACH'))
-    one.socket.send(Uint8Array.from([1]), 'ff02::12')
+    const one = setUp(options, null, new Error('ENETUNREACH'))
+    one.open().send(Uint8Array.from([1]), group)
     t.strictSame(one.errors, ['ENETUNREACH'])
   })
+  t.test('sends multicasts of its own address with TTL 255 by raw-socket, and all else by the addon', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    const socket = one.open()
+    t.equal(socket.kind, 'raw-socket')
+    t.equal(one.seen.marked, 1, 'closed on exec')
+    socket.send(Uint8Array.from([1]), group)
+    socket.send(Uint8Array.from([2]), { ...group, destination: '239.255.255.255' })
+    t.strictSame(raw.sockets[0]?.sent, ['01 224.0.0.18', '02 239.255.255.255'])
+    socket.send(Uint8Array.from([3]), { ...group, destination: '10.32.137.21' })
+    socket.send(Uint8Array.from([4]), { ...group, source: '10.32.137.22' })
+    socket.send(Uint8Array.from([5]), { ...group, ttl: 254 })
+    t.strictSame(one.sent, [
+      '03 10.32.137.21 10.32.137.20 255',
+      '04 224.0.0.18 10.32.137.22 255',
+      '05 224.0.0.18 10.32.137.20 254'
+    ])
+    t.equal(raw.sockets[0]?.sent.length, 2)
+  })
+  t.test('hears by the addon alone', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    one.open()
+    const [socket] = raw.sockets
+    t.equal(socket?.isPaused, true)
+    t.strictSame(
+      socket?.options.map(([level, option]) => `${level} ${option}`),
+      ['1 25', '1 8', '0 49', '0 33', '0 34', '0 2', '0 1', '0 32'],
+      'and no membership among its options'
+    )
+    t.equal(one.packets.length, 0)
+  })
+  t.test('flush waits for what raw-socket has not sent yet', async (t) => {
+    const raw = new FakeRaw()
+    const socket = setUp(options, raw).open()
+    socket.send(Uint8Array.from([1]), group)
+    let isFlushed = false
+    const flushed = socket.flush().then(() => {
+      isFlushed = true
+    })
+    await flushPromises()
+    t.equal(isFlushed, false)
+    raw.sockets[0]?.callbacks[0]?.(null, 1)
+    await flushed
+    t.equal(isFlushed, true)
+    await socket.flush()
+  })
+  t.test('tells what raw-socket could not send, until it is closed', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    const socket = one.open()
+    for (let i = 0; i < 2; i++) socket.send(Uint8Array.from([1]), group)
+    raw.sockets[0]?.callbacks[0]?.(new Error('ENETDOWN'), 0)
+    t.strictSame(one.errors, ['ENETDOWN'])
+    socket.close()
+    socket.close()
+    raw.sockets[0]?.callbacks[1]?.(new Error('EBADF'), 0)
+    t.strictSame(one.errors, ['ENETDOWN'])
+    socket.send(Uint8Array.from([1]), group)
+    t.equal(raw.sockets[0]?.sent.length, 2)
+    t.equal(raw.sockets[0]?.closed, 1)
+  })
+  t.test('goes on by the addon when raw-socket has closed itself', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    const socket = one.open()
+    socket.send(Uint8Array.from([1]), group)
+    const flushed = socket.flush()
+    raw.sockets[0]?.emit('error', new Error('-9'))
+    raw.sockets[0]?.close()
+    await flushed
+    t.strictSame(one.errors, ['-9'])
+    t.equal(socket.kind, 'addon')
+    socket.send(Uint8Array.from([2]), group)
+    t.strictSame(one.sent, ['02 224.0.0.18 10.32.137.20 255'])
+  })
+  t.test('closes both when raw-socket refuses an option', async (t) => {
+    const raw = new FakeRaw(new Error('ENODEV'))
+    const one = setUp(options, raw)
+    t.throws(() => one.open(), { message: 'ENODEV' })
+    t.equal(one.seen.closed, 1)
+    t.equal(raw.sockets[0]?.closed, 1)
+  })
 })
+
+/** npm raw-socket, without a kernel. */
+class FakeRaw {
+  readonly AddressFamily = { IPv4: 1, IPv6: 2 }
+  readonly sockets: FakeRawSocket[] = []
+  readonly #refusal: Error | undefined
+  constructor(refusal?: Error) {
+    this.#refusal = refusal
+  }
+  createSocket(): FakeRawSocket {
+    const socket = new FakeRawSocket(this.#refusal)
+    this.sockets.push(socket)
+    return socket
+  }
+}
+
+class FakeRawSocket extends EventEmitter {
+  readonly sent: string[] = []
+  readonly options: [number, number][] = []
+  readonly callbacks: ((error: Error | null, bytes: number) => void)[] = []
+  readonly #refusal: Error | undefined
+  isPaused = false
+  closed = 0
+  constructor(refusal: Error | undefined) {
+    super()
+    this.#refusal = refusal
+  }
+  pauseRecv(): void {
+    this.isPaused = true
+  }
+  setOption(level: number, option: number): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.options.push([level, option])
+  }
+  send(payload: Buffer, _: number, __: number, address: string, done: (error: Error | null, bytes: number) => void) {
+    this.sent.push(`${payload.toString('hex')} ${address}`)
+    this.callbacks.push(done)
+  }
+  close(): void {
+    this.closed++
+    this.emit('close')
+  }
+}
 
 /** npm netlink's socket as the mirror uses it: answers from a script. */
 class FakeSocket extends EventEmitter {
