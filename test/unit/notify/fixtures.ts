@@ -98,4 +98,4 @@ export class FakeMail {
   }
 }
 
-export const NO: MailResult = { ok: false, detail: 'connect ECONNREFUSED', isPermanent: false }
+export const NO = { ok: false, detail: 'connect ECONNREFUSED', isPermanent: false } satisfies MailResult
