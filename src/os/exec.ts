@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setMaxListeners } from 'node:events'
 import { systemClock, type Timer } from '../base/clock.js'
 import { formatDuration } from '../base/duration.js'
 import { errnoOf, messageOf } from '../base/errors.js'
@@ -44,7 +45,8 @@ const KILL_AFTER_MS = 500
 const LOOK_MS = 20
 /** After the end of a group: how long its pipes may stay open, since a process outside the group may hold them. */
 const DRAIN_MS = 100
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Where a program without a slash in its name is looked for. */
+export const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** What the service manager and Node told us and nobody else, and what is wrong for another user. */
 const NOT_INHERITED = /^(NOTIFY_SOCKET|WATCHDOG_\w+|LISTEN_\w+|MAINPID|NODE_\w+)$/
 const NOT_FOR_OTHERS = /^(HOME|USER|LOGNAME|MAIL|SHELL)$/
@@ -155,7 +157,10 @@ class Execution {
     }
     // After a stall of ours the exit may lie unread when the timer fires.
     this.#deadline = systemClock.after(options.timeoutMs, () => systemClock.afterInput(() => this.#end('timeout')))
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (options.signal === undefined) return
+    // One signal may end all that run; Node would warn of the eleventh.
+    setMaxListeners(MAX_RUNNING, options.signal)
+    options.signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** SIGKILL to all of it, at once. */
@@ -270,7 +275,7 @@ function start([program, ...args]: Argv, { uid, gid, env }: ExecOptions): ChildP
   return spawn(program, args, {
     cwd: '/',
     detached: true,
-    env: { ...Object.fromEntries(inherited), PATH, ...env },
+    env: { ...Object.fromEntries(inherited), PATH: PROGRAM_PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid })
