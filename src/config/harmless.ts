@@ -33,6 +33,9 @@ function single(root: unknown, path: readonly PropertyKey[], key: unknown, seria
       return `unnamed-${serial}`
     case 'notification_email':
       return `unnamed-${serial}@localhost`
+    case 'file':
+    case 'credential':
+      return path.includes('auth_hmac') ? `${key === 'file' ? '/' : ''}unnamed-${serial}` : undefined
     case 'smtp_server':
       return '127.0.0.1'
     default:
@@ -48,7 +51,9 @@ const named = (list: unknown, serial: number): unknown =>
 function address(root: unknown, path: readonly PropertyKey[], serial: number): string {
   const instance = path.slice(0, 2).reduce<unknown>((here, part) => property(here, part), root)
   const all = property(instance, 'virtual_ipaddress')
-  const isIpv6 = Array.isArray(all) && all.some((one) => /:[^:]*:/.test(String(property(one, 'address') ?? one)))
+  const texts = Array.isArray(all) ? all.map((one) => String(property(one, 'address') ?? one)) : []
+  // The first that looks like an address at all, as for the instance itself.
+  const isIpv6 = texts.find((text) => /[.:]/.test(text))?.includes(':') === true
   return isIpv6 ? `fe80::ffff:${(serial & 0xffff).toString(16)}` : address4(serial)
 }
 

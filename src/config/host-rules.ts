@@ -5,40 +5,46 @@ import type { Config } from './schema.js'
 export interface HostChecks {
   /** Program and arguments of a command line; undefined: a quote is not closed, or there is nothing. */
   splitCommand(command: string): readonly [string, ...string[]] | undefined
-  /** Why a program must not be run (missing, not executable, others may write it), as a sentence; undefined: nothing. */
-  programProblem(path: string): Promise<string | undefined>
+  /**
+   * Why a program must not be run (missing, not executable, others may write it), as a sentence; undefined: nothing.
+   * @param user who it runs as; null: whoever scripts run as that say nothing
+   */
+  programProblem(path: string, user: string | null): Promise<string | undefined>
   /** Why a file cannot be a key (missing, readable by others), as a sentence; undefined: nothing. */
   keyProblem(path: string): Promise<string | undefined>
 }
 
 /** Every program and key file of a configuration that the host has something against. Each is looked at once. */
 export async function hostProblems(config: Config, host: HostChecks): Promise<Problem[]> {
-  const programs = remembered((path) => host.programProblem(path))
+  const programs = remembered((path, user) => host.programProblem(path, user))
   const keys = remembered((path) => host.keyProblem(path))
   const problems: Problem[] = []
-  for (const { path, command, shell } of commandsOf(config)) {
+  for (const { path, command, shell, user } of commandsOf(config)) {
     const program = host.splitCommand(command)?.[0]
     if (program === undefined) {
       if (!shell) problems.push(errorAt(path, 'a quote is not closed: give it its other end, or put a \\ before it'))
     } else if (!shell || /^\/[\w./+-]+$/.test(program)) {
       // A shell is told more than programs; what begins with a path is one that it would run.
-      const why = await programs(program)
+      const why = await programs(program, user ?? config.global.scriptUser)
       if (why !== undefined) problems.push(errorAt(path, why))
     }
   }
   for (const { path, file } of keyFilesOf(config)) {
-    const why = await keys(file)
+    const why = await keys(file, null)
     if (why !== undefined) problems.push(errorAt(path, why))
   }
   return problems
 }
 
+type Look = (path: string, user: string | null) => Promise<string | undefined>
+
 /** One look at each path, whatever the number of places that name it. */
-function remembered(look: (path: string) => Promise<string | undefined>): typeof look {
+function remembered(look: Look): Look {
   const seen = new Map<string, Promise<string | undefined>>()
-  return (path) => {
-    const answer = seen.get(path) ?? look(path)
-    seen.set(path, answer)
+  return (path, user) => {
+    const key = `${user ?? ''}\0${path}`
+    const answer = seen.get(key) ?? look(path, user)
+    seen.set(key, answer)
     return answer
   }
 }
@@ -47,6 +53,7 @@ interface Command {
   readonly path: Path
   readonly command: string
   readonly shell: boolean
+  readonly user: string | null
 }
 
 function commandsOf(config: Config): Command[] {
@@ -54,7 +61,8 @@ function commandsOf(config: Config): Command[] {
     ...config.scripts.map((one, i) => ({
       path: ['vrrp_script', i, 'script'],
       command: one.script,
-      shell: one.shell
+      shell: one.shell,
+      user: one.user
     })),
     ...config.groups.flatMap((one, i) => notifyCommands(one.notify, ['vrrp_sync_group', i])),
     ...config.vrrp.flatMap((one, i) => notifyCommands(one.notify, ['vrrp', i]))
@@ -71,7 +79,9 @@ const notifyCommands = (notify: Notify, at: Path): Command[] => {
     ['notify_stop', notify.stop],
     ['notify', notify.any]
   ] as const
-  return keys.flatMap(([key, command]) => (command === null ? [] : [{ path: [...at, key], command, shell: false }]))
+  return keys.flatMap(([key, command]) =>
+    command === null ? [] : [{ path: [...at, key], command, shell: false, user: null }]
+  )
 }
 
 const keyFilesOf = (config: Config): { readonly path: Path; readonly file: string }[] =>

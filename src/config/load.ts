@@ -32,8 +32,12 @@ export async function loadConfig(file: string, host?: HostChecks): Promise<Loade
   const { checkable, place, ...loaded } = examine(text)
   if (host === undefined || checkable === undefined) return loaded
   const found = await hostProblems(checkable.config, host)
-  const problems = found.map((problem) => place({ ...problem, path: checkable.inFile(problem.path) }))
-  return conclude(loaded.config, [...loaded.problems, ...problems])
+  const told = new Set(loaded.problems.map((problem) => problem.path.join('\0')))
+  const problems = found
+    .map((problem) => ({ ...problem, path: checkable.inFile(problem.path) }))
+    // Where the value itself is wrong, something else was looked at in its place.
+    .filter((problem) => !told.has(problem.path.join('\0')))
+  return conclude(loaded.config, [...loaded.problems, ...problems.map(place)])
 }
 
 /** YAML text → Config, or every problem with its line and column, in the order of the file. */

@@ -69,5 +69,7 @@ function downTimerProblems(one: VrrpConfig, at: At): Problem[] {
   if (one.downTimerAdverts > 2) return []
   const lost =
     one.downTimerAdverts === 1 ? 'one lost advert moves the address' : 'one lost advert and a late one move the address'
-  return [warningAt(at('down_timer_adverts'), `with ${one.downTimerAdverts} ${lost}: 3 is the RFC's`)]
+  return [
+    warningAt(at('down_timer_adverts'), `with \`down_timer_adverts: ${one.downTimerAdverts}\` ${lost}: 3 is the RFC's`)
+  ]
 }
