@@ -1,6 +1,6 @@
 import type { Config } from './schema.js'
 
-/** What a new configuration would change, in words, before anything is changed. Passwords are not shown. */
+/** What a new configuration would change, in words, before anything is changed. Passwords and command lines are not shown. */
 export function diffConfig(before: Config, after: Config): string[] {
   return diff('', before, after)
 }
@@ -9,13 +9,23 @@ export function diffConfig(before: Config, after: Config): string[] {
 function diff(where: string, before: unknown, after: unknown): string[] {
   if (isRecord(before) && isRecord(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    return keys.flatMap((key) => diff(where === '' ? key : `${where}.${key}`, before[key], after[key]))
+    return keys
+      .filter((key) => !UNTOLD.has(key))
+      .flatMap((key) => diff(where === '' ? key : `${where}.${key}`, before[key], after[key]))
   }
   if (Array.isArray(before) && Array.isArray(after)) return diffLists(where, before, after)
   if (before === after) return []
-  if (/(^|\.)pass$/i.test(where)) return [`${where} is different`]
+  if (SECRET.test(where))
+    return [`${where} is ${isSet(before) && isSet(after) ? 'different' : isSet(after) ? 'new' : 'removed'}`]
   return [`${where}: ${show(before)} → ${show(after)}`]
 }
+
+/** Passwords; and command lines, which may have passwords among their arguments. */
+const SECRET = /(^|\.)(pass|script|process|notify\.(master|backup|fault|stop|any))$/i
+/** For the rules: nothing that is not said by another value too. */
+const UNTOLD: ReadonlySet<string> = new Set(['given'])
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null
 
 function diffLists(where: string, before: readonly unknown[], after: readonly unknown[]): string[] {
   const label = (item: unknown, index: number): string =>
@@ -32,5 +42,4 @@ function diffLists(where: string, before: readonly unknown[], after: readonly un
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const show = (value: unknown): string =>
-  value === undefined || value === null ? 'unset' : typeof value === 'object' ? 'set' : String(value)
+const show = (value: unknown): string => (!isSet(value) ? 'unset' : typeof value === 'object' ? 'set' : String(value))

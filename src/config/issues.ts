@@ -5,20 +5,26 @@ import { configSchema } from './schema.js'
 
 /** What the schema found → sentences that name the key, what is wrong with it and what would be right. */
 export function toProblems(issue: z.core.$ZodIssue): Problem[] {
+  return flatten(issue).flatMap(toSentences)
+}
+
+/** The issues that a union's own branches found: they know better than the union, when the value has the shape of one. */
+export function flatten(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const inner = issue.errors.find((branch) =>
+    branch.some((one) => one.path.length > 0 || one.code === 'unrecognized_keys')
+  )
+  return inner?.flatMap((one) => flatten({ ...one, path: [...issue.path, ...one.path] })) ?? [issue]
+}
+
+function toSentences(issue: z.core.$ZodIssue): Problem[] {
   const path = issue.path.filter((part) => typeof part !== 'symbol')
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(path)
     return issue.keys.map((key) => ({
-      ...errorAt([...path, key], `unknown key \`${key}\`: ${unknownKeyHint(key, known)}`),
+      ...errorAt([...path, key], `unknown key \`${key}\`: ${unknownKeyHint(key, known, String(path[0] ?? ''))}`),
       atKey: true
     }))
-  }
-  // A union's own branches know better than the union, when the value has the shape of one of them.
-  if (issue.code === 'invalid_union') {
-    const inner = issue.errors.find((branch) =>
-      branch.some((one) => one.path.length > 0 || one.code === 'unrecognized_keys')
-    )
-    if (inner !== undefined) return inner.flatMap((one) => toProblems({ ...one, path: [...issue.path, ...one.path] }))
   }
   const last = path.at(-1)
   const subject =

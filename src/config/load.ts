@@ -1,12 +1,13 @@
 import { open } from 'node:fs/promises'
 import { LineCounter, parseDocument, type YAMLParseError } from 'yaml'
 import { errnoOf, messageOf } from '../base/errors.js'
+import { type HostChecks, hostProblems } from './host-rules.js'
 import { toProblems } from './issues.js'
 import { positionOf } from './position.js'
 import { errorAt, type PlacedProblem, type Problem } from './problem.js'
 import { crossCheck } from './rules.js'
 import { type Config, configSchema } from './schema.js'
-import { crossCheckSound } from './sound.js'
+import { type Checkable, soundOf, wholeOf } from './sound.js'
 
 /** A configuration file longer than this is not read: nobody writes one by hand. */
 const MAX_FILE_BYTES = 1 << 20
@@ -17,51 +18,83 @@ export interface Loaded {
   readonly problems: readonly PlacedProblem[]
 }
 
-/** Reads and checks a configuration file. Never throws: an unreadable file is a problem at its first line. */
-export async function loadConfig(file: string): Promise<Loaded> {
+/**
+ * Reads and checks a configuration file. Never throws: an unreadable file is a problem at its first line.
+ * @param host looks at the programs and key files that it names; without it they are taken as they are
+ */
+export async function loadConfig(file: string, host?: HostChecks): Promise<Loaded> {
+  let text: string
   try {
-    return parseConfig(await readBounded(file))
+    text = await readBounded(file)
   } catch (error) {
     return { config: undefined, problems: [{ ...errorAt([], unreadable(error)), line: 1, column: 1 }] }
   }
+  const { checkable, place, ...loaded } = examine(text)
+  if (host === undefined || checkable === undefined) return loaded
+  const found = await hostProblems(checkable.config, host)
+  const told = new Set(loaded.problems.map((problem) => problem.path.join('\0')))
+  const problems = found
+    .map((problem) => ({ ...problem, path: checkable.inFile(problem.path) }))
+    // Where the value itself is wrong, something else was looked at in its place.
+    .filter((problem) => !told.has(problem.path.join('\0')))
+  return conclude(loaded.config, [...loaded.problems, ...problems.map(place)])
 }
 
 /** YAML text → Config, or every problem with its line and column, in the order of the file. */
 export function parseConfig(text: string): Loaded {
+  const { config, problems } = examine(text)
+  return { config, problems }
+}
+
+interface Examined extends Loaded {
+  /** What further checks can look at. */
+  readonly checkable: Checkable | undefined
+  readonly place: (problem: Problem) => PlacedProblem
+}
+
+function examine(text: string): Examined {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: 'error' })
-  if (document.errors.length > 0) {
-    const problems = firstCauses(document.errors).map((error) => {
-      const { line, col } = lines.linePos(error.pos[0])
-      return {
-        ...errorAt([], yamlMessage(error.code, error.message)),
-        line: Math.max(1, line),
-        column: Math.max(1, col)
-      }
-    })
-    return { config: undefined, problems: inOrder(problems) }
-  }
   const place = (problem: Problem): PlacedProblem => ({ ...problem, ...positionOf(document.contents, problem, lines) })
+  const broken = (problems: PlacedProblem[]): Examined => ({
+    ...conclude(undefined, problems),
+    checkable: undefined,
+    place
+  })
+  if (document.errors.length > 0) {
+    return broken(
+      firstCauses(document.errors).map((error) => {
+        const { line, col } = lines.linePos(error.pos[0])
+        const message = yamlMessage(error.code, error.message)
+        return { ...errorAt([], message), line: Math.max(1, line), column: Math.max(1, col) }
+      })
+    )
+  }
   let raw: unknown
   try {
     // Aliases are for people; a document that multiplies itself by them is refused.
     raw = document.toJS({ maxAliasCount: 100 })
   } catch (error) {
-    return { config: undefined, problems: [place(errorAt([], `cannot be expanded: ${messageOf(error)}`))] }
+    return broken([place(errorAt([], `cannot be expanded: ${messageOf(error)}`))])
   }
   if (raw === null || raw === undefined) {
-    return {
-      config: undefined,
-      problems: [place(errorAt([], 'the file is empty: it needs at least `vrrp:` or `proxy:`'))]
-    }
+    return broken([place(errorAt([], 'the file is empty: it needs at least `vrrp:` or `proxy:`'))])
   }
   const parsed = configSchema.safeParse(raw, { reportInput: true })
-  if (!parsed.success) {
-    const problems = [...parsed.error.issues.flatMap(toProblems), ...crossCheckSound(raw, parsed.error.issues)]
-    return { config: undefined, problems: inOrder(problems.map(place)) }
-  }
-  const problems = inOrder(crossCheck(parsed.data).map(place))
-  return { config: problems.some((one) => one.severity === 'error') ? undefined : parsed.data, problems }
+  const issues = parsed.success ? [] : parsed.error.issues
+  const checkable = parsed.success ? wholeOf(raw, parsed.data) : soundOf(raw, issues)
+  const crossed = checkable === undefined ? [] : crossCheck(checkable.config, checkable.written)
+  const problems = [
+    ...issues.flatMap(toProblems),
+    ...crossed.map((problem) => ({ ...problem, path: checkable?.inFile(problem.path) ?? problem.path }))
+  ]
+  return { ...conclude(parsed.data, problems.map(place)), checkable, place }
+}
+
+/** The problems in the order of the file; without an error there is a configuration. */
+function conclude(config: Config | undefined, problems: PlacedProblem[]): Loaded {
+  const isRefused = problems.some((one) => one.severity === 'error')
+  return { config: isRefused ? undefined : config, problems: inOrder(problems) }
 }
 
 /** After a tab the parser stumbles over every line that follows: told once. */

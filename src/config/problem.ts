@@ -24,3 +24,30 @@ export const formatProblem = (file: string, problem: PlacedProblem): string =>
 
 export const errorAt = (path: Path, message: string): Problem => ({ path, message, severity: 'error' })
 export const warningAt = (path: Path, message: string): Problem => ({ path, message, severity: 'warning' })
+
+/** An error for each item whose key an earlier item has too. */
+export function duplicates<Item>(
+  items: readonly Item[],
+  key: (item: Item) => string,
+  path: (index: number) => Path,
+  message: (item: Item, first: Item) => string
+): Problem[] {
+  const firsts = new Map<string, Item>()
+  return items.flatMap((item, index) => {
+    const first = firsts.get(key(item))
+    if (first === undefined) {
+      firsts.set(key(item), item)
+      return []
+    }
+    return [errorAt(path(index), message(item, first))]
+  })
+}
+
+/** Two of a kind with one name: names are how logs, status and other entries tell them apart. */
+export const sameNames = (items: readonly { readonly name: string }[], key: string, kind: string): Problem[] =>
+  duplicates(
+    items,
+    (one) => one.name,
+    (i) => [key, i, 'name'],
+    (one) => `another ${kind} is already called ${one.name}: names must differ`
+  )

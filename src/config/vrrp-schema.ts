@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { address, command, duration, flag, integer, interfaceName, list, map, name, word } from './fields.js'
+import { address, command, duration, flag, integer, interfaceName, list, map, name } from './fields.js'
 import { hmac } from './hmac-schema.js'
 import { trackFields, tracksOf } from './track-schema.js'
 import { virtualAddress } from './vip-schema.js'
@@ -12,7 +12,15 @@ const GROUPS = { 4: '224.0.0.18', 6: 'ff02::12' } as const
 
 const authentication = map(
   {
-    auth_type: word('PASS').default('PASS').describe('Simple password, as keepalived; AH is not supported'),
+    auth_type: z
+      .enum(['PASS'], {
+        error: ({ input }) =>
+          input === 'AH'
+            ? 'must be PASS: AH (HMAC-MD5) was dropped from VRRP by RFC 3768; write `auth_hmac: { key: [ { id: 1, file: /etc/vipd/vrrp.key } ] }` instead of `authentication`'
+            : 'must be PASS'
+      })
+      .default('PASS')
+      .describe('Simple password, as keepalived; AH is not supported'),
     auth_pass: z
       .string({ error: () => 'must be text: put it in quotes, like "1111"' })
       .min(1, { error: () => 'must not be empty' })
@@ -47,6 +55,9 @@ const peer = z
       ? { address: raw, minTtl: 255, maxTtl: 255 }
       : { address: raw.address, minTtl: raw.min_ttl, maxTtl: raw.max_ttl }
   )
+
+const NO_PEERS =
+  'must be a list of addresses of the other nodes: an empty one would be multicast; for that leave it out'
 
 /** What is run at a transition; shared by instances and sync groups. */
 export const notifyFields = {
@@ -131,7 +142,9 @@ export const vrrpInstance = map(
     mcast_src_ip: address.optional().describe('Address that adverts come from; the interface’s first unless given'),
     mcast_dst_ip: address.optional().describe('Multicast group; 224.0.0.18 or ff02::12 unless given'),
     unicast_src_ip: address.optional().describe('Address that unicast adverts come from'),
-    unicast_peer: list(peer, 'addresses of the other nodes')
+    unicast_peer: z
+      .array(peer, { error: () => NO_PEERS })
+      .min(1, { error: () => NO_PEERS })
       .optional()
       .describe('Adverts go to these alone, and are taken from these alone'),
     unicast_ttl: ttl.default(255).describe('TTL or hop limit of unicast adverts'),

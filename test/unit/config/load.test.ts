@@ -1,6 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t from 'tap'
+import { parse, stringify } from 'yaml'
 import { loadConfig, parseConfig } from '../../../src/config/load.js'
 import { formatProblem } from '../../../src/config/problem.js'
 
@@ -37,7 +39,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   [
     'an unknown key at the top',
     `foo: 1\n${VRRP}`,
-    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, nbthread, hard_stop_after, vrrp, proxy'
+    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, nbthread, hard_stop_after, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
   ],
   [
     'a wrong type',
@@ -52,7 +54,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   [
     'an address that is none',
     VRRP.replace('10.32.255.99', '10.32.255.299'),
-    'vipd.yaml:5:26: item 1 of `virtual_ipaddress` must be an address, like 10.0.0.99 or 10.0.0.99/24'
+    'vipd.yaml:5:26: item 1 of `virtual_ipaddress` must be an address, like 10.0.0.99 or 10.0.0.99/24, or a map of address, dev, label, scope, brd'
   ],
   [
     'an empty list',
@@ -89,7 +91,16 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
     `${VRRP}    authentication: { auth_pass: 1111 }\n`,
     'vipd.yaml:6:34: `auth_pass` must be text: put it in quotes, like "1111"'
   ],
-  ['AH', `${VRRP}    authentication: { auth_type: AH, auth_pass: "1" }\n`, 'vipd.yaml:6:34: `auth_type` must be PASS'],
+  [
+    'AH',
+    `${VRRP}    authentication: { auth_type: AH, auth_pass: "1" }\n`,
+    'vipd.yaml:6:34: `auth_type` must be PASS: AH (HMAC-MD5) was dropped from VRRP by RFC 3768; write `auth_hmac: { key: [ { id: 1, file: /etc/vipd/vrrp.key } ] }` instead of `authentication`'
+  ],
+  [
+    'another authentication',
+    `${VRRP}    authentication: { auth_type: MD5, auth_pass: "1" }\n`,
+    'vipd.yaml:6:34: `auth_type` must be PASS'
+  ],
   [
     'priority 256',
     `${VRRP}    priority: 256\n`,
@@ -128,12 +139,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   [
     'a password with version 3',
     `${VRRP}    version: 3\n    authentication: { auth_pass: "1" }\n`,
-    'vipd.yaml:7:21: VRRP version 3 has no passwords: remove `authentication`, or use `version: 2`'
-  ],
-  [
-    'an IPv6 VIP',
-    VRRP.replace('10.32.255.99', 'fd00::99'),
-    'vipd.yaml:5:26: fd00::99 is IPv6, which this version cannot hold yet: use an IPv4 address'
+    'vipd.yaml:7:21: VRRP version 3 has no passwords: remove `authentication`, or use `version: 2`; adverts that cannot be forged are what `auth_hmac` is for'
   ],
   [
     'two listeners on one port',
@@ -177,7 +183,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
     'vipd.yaml:5:44: unknown key `inter`: it belongs under `check`'
   ],
   ['an empty file', '', 'vipd.yaml:1:1: the file is empty: it needs at least `vrrp:` or `proxy:`'],
-  ['a file that is a list', '- a\n', 'vipd.yaml:1:1: the file must be a map: admin, log, vrrp, proxy'],
+  ['a file that is a list', '- a\n', 'vipd.yaml:1:1: the file must be a map: admin, log, global_defs, vrrp, proxy'],
   [
     'a key twice',
     `${VRRP}    priority: 1\n    priority: 2\n`,
@@ -274,10 +280,81 @@ t.test('nothing that YAML can say makes it throw', async (t) => {
     'proxy: [{bind: {}}]',
     'vrrp: !!binary aGk=',
     'constructor: 1',
-    'vrrp: [{name: [], __proto__: 1}]'
+    'vrrp: [{name: [], __proto__: 1}]',
+    'global_defs: []',
+    'global_defs: { notification_email: {} }',
+    'vrrp_script: [null, [], {name: {}}]',
+    'vrrp_sync_group: [{group: [{}]}]',
+    'vrrp: [{virtual_ipaddress: [[], {}, null, {address: {}}], unicast_peer: [{}], track_script: [{name: []}]}]',
+    'vrrp: [{auth_hmac: {key: {}}}]',
+    'vrrp: &a [*a]',
+    'vrrp: [&b {virtual_ipaddress: [*b], unicast_peer: [*b]}]'
   ]
   for (const yaml of nasty) t.ok(problemsOf(yaml).length > 0 || yaml === '{}', yaml)
 })
+
+/** Every word of a whole configuration, and what may stand in its place. */
+const WHOLE = readFileSync(new URL('../../../../test/unit/config/whole.yaml', import.meta.url), 'utf8')
+const pieces = fc.array(
+  fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.integer({ min: 0, max: 40 }),
+    put: fc.oneof(
+      fc.constantFrom('null', '[]', '{}', '-1', '::', 'fd00::1', '[ ]', '{ name: x }', '*a', '&a ', '1e999', '"', '\n'),
+      fc.string({ unit: 'binary', maxLength: 8 })
+    )
+  }),
+  { minLength: 1, maxLength: 8 }
+)
+
+t.test('whatever is broken in a whole configuration, each problem has a place in the text', async (t) => {
+  t.strictSame(problemsOf(WHOLE), [], 'whole, it is right')
+  fc.assert(
+    fc.property(pieces, (broken) => {
+      let yaml = WHOLE
+      for (const { at, cut, put } of broken) {
+        const from = Math.floor(at * yaml.length)
+        yaml = yaml.slice(0, from) + put + yaml.slice(from + cut)
+      }
+      const lines = yaml.split('\n')
+      const { config, problems } = parseConfig(yaml)
+      for (const { line, column, message } of problems) {
+        if (line < 1 || line > lines.length || column < 1 || message === '') throw new Error(`${line}:${column}`)
+        if (/unnamed-|198\.18\.|fe80::ffff:/.test(message)) throw new Error(`a placeholder shows: ${message}`)
+      }
+      if ((config === undefined) !== problems.some((one) => one.severity === 'error')) throw new Error('neither nor')
+    }),
+    { numRuns: 1500 }
+  )
+})
+
+t.test('whatever value stands at a key, nothing is thrown', async (t) => {
+  const whole: unknown = parse(WHOLE)
+  const paths = leaves(whole, [])
+  t.ok(paths.length > 100)
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.anything({ withNullPrototype: false }), (path, value) => {
+      const copy = structuredClone(whole)
+      const parent = path.slice(0, -1).reduce<unknown>((here, part) => Reflect.get(Object(here), part), copy)
+      Reflect.set(Object(parent), path.at(-1) ?? '', plain(value))
+      parseConfig(stringify(copy))
+    }),
+    { numRuns: 1500 }
+  )
+})
+
+/** Places of all values of a tree, those of maps and lists too. */
+function leaves(value: unknown, path: readonly (string | number)[]): (readonly (string | number)[])[] {
+  const deeper = Array.isArray(value)
+    ? value.flatMap((item: unknown, i) => leaves(item, [...path, i]))
+    : typeof value === 'object' && value !== null
+      ? Object.entries(value).flatMap(([key, item]) => leaves(item, [...path, key]))
+      : []
+  return path.length === 0 ? deeper : [path, ...deeper]
+}
+
+/** What YAML can write of it. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? 'null')
 
 t.test('a password is in no message', async (t) => {
   const yaml = `${VRRP}    authentication: { auth_pass: "hunter22x", auth_typ: PASS }\n`
@@ -292,18 +369,75 @@ t.test('every default is filled in', async (t) => {
     logLevel: 'info',
     threads: undefined,
     hardStopAfterMs: 5000,
+    global: {
+      routerId: null,
+      mail: {
+        to: [],
+        from: null,
+        server: null,
+        heloName: null,
+        connectTimeoutMs: 30_000,
+        alert: false,
+        noFaults: false
+      },
+      startupDelayMs: 0,
+      scriptUser: null,
+      fifos: [],
+      fifoPriorityChanges: false,
+      realTimePriority: 50
+    },
+    scripts: [],
+    trackFiles: [],
+    trackProcesses: [],
+    groups: [],
     vrrp: [
       {
         name: 'VI_1',
         interface: 'bond0',
         virtualRouterId: 88,
+        family: 4,
         version: 2,
         priority: 100,
         advertIntMs: 1000,
         preempt: true,
+        preemptDelayMs: 0,
+        downTimerAdverts: 3,
+        startupDelayMs: null,
+        linkStableMs: 0,
+        listenFirstMs: 30_000,
+        checksum: 'pseudo-header',
         authentication: null,
-        virtualIpaddress: [{ address: '10.32.255.99', family: 4, length: 32 }],
-        garp: { repeat: 5, delayMs: 5000, refreshMs: 60_000, refreshRepeat: 1 }
+        authHmac: null,
+        source: null,
+        group: '224.0.0.18',
+        unicast: null,
+        virtualIpaddress: [
+          {
+            address: '10.32.255.99',
+            family: 4,
+            length: 32,
+            dev: null,
+            label: null,
+            scope: 0,
+            broadcast: null,
+            noDad: true
+          }
+        ],
+        virtualIpaddressExcluded: [],
+        arpProbe: true,
+        garp: {
+          repeat: 5,
+          delayMs: 5000,
+          refreshMs: 60_000,
+          refreshRepeat: 1,
+          lowerPrioRepeat: 5,
+          lowerPrioDelayMs: 5000,
+          intervalMs: 0,
+          gnaIntervalMs: 0
+        },
+        track: { interfaces: [], scripts: [], files: [], processes: [] },
+        notify: { master: null, backup: null, fault: null, stop: null, any: null, smtpAlert: null },
+        given: { mcastSrcIp: false, mcastDstIp: false, unicastSrcIp: false }
       }
     ],
     proxy: [
