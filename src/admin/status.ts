@@ -1,4 +1,3 @@
-import type { HistoryEvent } from '../base/history.js'
 import type { ServiceStatus } from '../proxy/snapshot.js'
 import type { HistoryEvent } from '../base/history.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'

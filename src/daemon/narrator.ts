@@ -3,7 +3,7 @@ import type { Log } from '../base/log.js'
 import type { Config, VrrpConfig } from '../config/schema.js'
 import type { Notifier } from '../notify/notifier.js'
 import type { ConditionStatus } from '../vrrp/conditions.js'
-import type { Transition } from '../vrrp/instance.js'
+import type { Transition } from '../vrrp/instance-ports.js'
 import type { Role } from '../vrrp/machine.js'
 
 export interface NarratorPorts {

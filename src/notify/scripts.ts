@@ -5,10 +5,10 @@ import type { Run, splitCommand } from '../os/exec.js'
 import type { NotifyCounters } from './counters.js'
 import type { Command } from './transition.js'
 
-/** Whom scripts run as. */
+/** Whom scripts run as; empty: as ourselves, where nobody else is possible. */
 export interface ScriptUser {
-  readonly uid: number
-  readonly gid: number
+  readonly uid?: number | undefined
+  readonly gid?: number | undefined
 }
 
 export interface ScriptPorts {

@@ -1,69 +1,22 @@
-import type { Clock, Timer } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
-import type { NativeAdvertSender } from '../os/addon.js'
-import type { Netlink } from '../os/netlink.js'
-import type { Link } from '../os/rtnetlink.js'
 import { Addresses } from './addresses.js'
-import { type Advert, type BadPacket, passwordBytes } from './advert.js'
+import type { Advert, BadPacket } from './advert.js'
 import { Announcer } from './announcer.js'
-import { Beat } from './beat.js'
 import { newCounters } from './counters.js'
-import { Diagnosis, type DiagnosisPorts } from './diagnosis.js'
+import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
+import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
-import { datagrams } from './outbox.js'
-import { ownAdvert } from './own-advert.js'
 import { takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
 import { Rivals } from './rivals.js'
-import type { Signature } from './signature.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
-import { earliestTakeoverMs, leaseSeconds, LEAST_BETWEEN_RENEWALS_MS, nextRenewalAt } from './timing.js'
-import { effectivePriority, type Fitness, faultsOf } from './tracking.js'
-import type { Listener, TimedPacket, Wire } from './wire.js'
-
-/** What happened to an instance, for those who are to be told. */
-export interface Transition {
-  readonly from: Role
-  readonly to: Role
-  readonly priority: number
-  readonly reason: string
-}
-
-export interface InstancePorts extends Pick<DiagnosisPorts, 'openArp' | 'onCondition'> {
-  readonly clock: Clock
-  readonly log: Log
-  readonly wire: Pick<Wire, 'add' | 'remove' | 'send' | 'flush' | 'drain' | 'kind' | 'native' | 'sendErrors'>
-  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress'>
-  readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
-  /** The thread that sends adverts on time; null: the main loop does. */
-  readonly sender: Pick<NativeAdvertSender, 'plan' | 'clear' | 'state'> | null
-  /** This instance's number at the sender. */
-  readonly id: number
-  readonly isRouter: (interfaceIndex: number) => boolean
-  /** Wall time, for people alone. */
-  readonly today: () => Date
-  readonly onTransition: (transition: Transition) => void
-  readonly onPriority: (priority: number) => void
-}
-
-/** What an instance hangs on, as it is now. */
-export interface Surroundings extends Omit<Fitness, 'interface' | 'addressFault'> {
-  /** Where an address of ours belongs: on the interface of this name, or on the instance's own. */
-  readonly linkOf: (dev: string | null) => Link | undefined
-  readonly linkUpAt: number
-  /** Anything was received on the link since it came up. */
-  readonly isHeard: boolean
-}
-
-/** What is given to an instance: its configuration and what was made of it. */
-export interface InstanceSetup {
-  readonly config: VrrpConfig
-  readonly startupDelayMs: number
-  /** Signs and checks signatures (auth_hmac); null: neither. */
-  readonly signature: Signature | null
-}
+import { Timers } from './timers.js'
+import { earliestTakeoverMs, LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt } from './timing.js'
+import { effectivePriority, faultsOf } from './tracking.js'
+import { localOf, Voice } from './voice.js'
+import type { Listener, TimedPacket } from './wire.js'
 
 type TimerName = 'masterDown' | 'preemptDelay' | 'renew' | 'retry'
 
@@ -79,9 +32,9 @@ export class Instance implements Listener, Member {
   readonly #announcer: Announcer
   readonly #diagnosis: Diagnosis
   readonly #rivals: Rivals
-  readonly #beat: Beat
+  readonly #voice: Voice
   readonly #counters = newCounters()
-  readonly #timers = new Map<TimerName, { readonly timer: Timer; readonly at: number }>()
+  readonly #timers: Timers<TimerName>
   readonly #startedAt: number
   #group: SyncGroup | null = null
   #setup: InstanceSetup
@@ -90,7 +43,6 @@ export class Instance implements Listener, Member {
   #around: Surroundings | undefined
   #priority: number
   #addressFault: string | undefined
-  #native: unknown
   #lastRenewalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
@@ -113,7 +65,13 @@ export class Instance implements Listener, Member {
       log: this.#log,
       lease: () => leaseSeconds(this.#setup.config)
     })
-    this.#beat = new Beat({ clock, wire: ports.wire, sender: ports.sender, id: ports.id, onDue: () => this.#onDue() })
+    this.#timers = new Timers(clock)
+    this.#voice = new Voice(ports, {
+      setup: () => this.#setup,
+      source: () => this.#own(),
+      priority: () => this.#priority,
+      onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
+    })
     this.#announcer = new Announcer(config.garp, {
       clock,
       log: this.#log,
@@ -154,7 +112,7 @@ export class Instance implements Listener, Member {
     const hasMoved = this.#around !== undefined && macsOf(this.#around) !== macsOf(around)
     this.#around = around
     this.#stepBackIfStalled()
-    this.#followWire()
+    this.#voice.followWire()
     this.#addresses.place((dev) => around.linkOf(dev)?.index ?? null)
     this.#setPriority()
     this.#judge()
@@ -184,7 +142,7 @@ export class Instance implements Listener, Member {
     this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded], leaseSeconds(config))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
     if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
-    else this.#beat.refresh()
+    else this.#voice.refresh()
   }
 
   onAdvert(advert: Advert, packet: TimedPacket): void {
@@ -226,7 +184,7 @@ export class Instance implements Listener, Member {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
-    for (const name of [...this.#timers.keys()]) this.#cancel(name)
+    this.#timers.cancelAll()
     this.#diagnosis.stop()
     await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
     this.#ports.wire.remove(this)
@@ -235,7 +193,7 @@ export class Instance implements Listener, Member {
 
   snapshot(): InstanceStatus {
     const { wire, sender } = this.#ports
-    const onTime = this.#beat.onTime
+    const { sent, zeroSent, errors, worstLatenessMs } = this.#voice.facts
     return instanceStatus(this.#setup.config, {
       state: this.#state,
       since: this.#since,
@@ -245,15 +203,16 @@ export class Instance implements Listener, Member {
       virtual_ipaddress: this.#addresses.snapshot(),
       socket: wire.kind,
       sender: sender === null ? 'main loop' : 'thread',
-      worstLatenessMs: onTime?.worstLatenessMs ?? null,
+      worstLatenessMs,
       tier: this.#around?.tier ?? 'serving',
       tracked: this.#around?.tracked ?? [],
       syncGroup: this.#group?.name ?? null,
       conditions: this.#diagnosis.list(),
       counters: {
         ...this.#counters,
-        advert_sent: this.#counters.advert_sent + (onTime?.sent ?? 0),
-        send_err: wire.sendErrors + (onTime?.errors ?? 0),
+        advert_sent: sent,
+        priority_zero_sent: zeroSent,
+        send_err: errors,
         garp_sent: this.#announcer.sent,
         gna_sent: this.#announcer.naSent,
         address_readded: this.#addresses.readded,
@@ -268,14 +227,6 @@ export class Instance implements Listener, Member {
 
   #own(): string {
     return this.#around?.source ?? (this.#setup.config.family === 6 ? '::' : '0.0.0.0')
-  }
-
-  /** A socket that was opened anew is another one for the sender too. */
-  #followWire(): void {
-    const { native } = this.#ports.wire
-    if (native === this.#native) return
-    this.#native = native
-    if (native !== undefined && this.#state.role === 'MASTER') this.#beat.refresh()
   }
 
   #setPriority(): void {
@@ -320,7 +271,7 @@ export class Instance implements Listener, Member {
    */
   #stepBackIfStalled(): void {
     if (this.#state.role !== 'MASTER') return
-    const silenceMs = this.#ports.clock.now() - this.#beat.lastSentAt
+    const silenceMs = this.#ports.clock.now() - this.#voice.lastSentAt
     if (silenceMs < earliestTakeoverMs(this.#setup.config)) return
     this.#counters.stalled++
     this.#log.warn({ silence_ms: Math.round(silenceMs) }, 'no advert sent for longer than a peer waits: stepping back')
@@ -339,22 +290,22 @@ export class Instance implements Listener, Member {
         this.#advertise(action.priority)
         break
       case 'arm':
-        if (action.timer === 'advert') this.#startBeat(action.afterMs)
+        if (action.timer === 'advert') this.#voice.start(action.afterMs)
         else this.#arm(action.timer, action.afterMs)
         break
       case 'shift':
-        this.#shift(action.timer, action.byMs)
+        this.#timers.shift(action.timer, action.byMs)
         break
       case 'cancel':
-        if (action.timer === 'advert') this.#beat.stop()
-        else this.#cancel(action.timer)
+        if (action.timer === 'advert') this.#voice.stop()
+        else this.#timers.cancel(action.timer)
         break
       case 'hold':
         this.#addresses.want(true)
         this.#diagnosis.claimed()
         break
       case 'release':
-        this.#cancel('renew')
+        this.#timers.cancel('renew')
         this.#announcer.stop()
         this.#addresses.want(false)
         this.#diagnosis.released()
@@ -370,37 +321,11 @@ export class Instance implements Listener, Member {
     }
   }
 
+  /** The last word of a master that steps down is no reason to hold on. */
   #advertise(priority: number): void {
-    // The thread says nothing any more when priority 0 leaves: it would call the mastership back.
-    if (priority === 0) this.#beat.stop()
-    const isSent = this.#ports.wire.send(this.#datagrams(priority, 0))
-    if (isSent) this.#counters.advert_sent++
-    if (isSent && priority === 0) this.#counters.priority_zero_sent++
-    // The last word of a master that steps down is no reason to hold on.
-    if (this.#state.role !== 'MASTER') return
-    this.#beat.noteSent()
-    this.#renew()
-  }
-
-  #datagrams(priority: number, inMs: number) {
-    const { config, signature } = this.#setup
-    return datagrams(config, ownAdvert(config, this.#local.password, priority), this.#own(), signature, inMs)
-  }
-
-  #startBeat(afterMs: number): void {
-    const { config, signature } = this.#setup
-    this.#beat.start({
-      afterMs,
-      intervalMs: config.advertIntMs,
-      silenceMs: earliestTakeoverMs(config),
-      make: (inMs) => this.#datagrams(this.#priority, inMs),
-      signedAheadMs: signature?.aheadMs ?? null
-    })
-  }
-
-  /** The main loop has to send: there is no thread for it, or no socket. */
-  #onDue(): void {
-    this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
+    const isMaster = this.#state.role === 'MASTER'
+    this.#voice.say(priority, isMaster)
+    if (isMaster) this.#renew()
   }
 
   #isStillMaster(): boolean {
@@ -415,19 +340,18 @@ export class Instance implements Listener, Member {
       this.#lastRenewalAt = now()
       this.#addresses.renew()
     }
-    const next = nextRenewalAt(now(), this.#beat.lastSentAt, this.#setup.config.advertIntMs)
-    this.#after('renew', next - now(), () => this.#isStillMaster() && this.#renew())
+    const next = nextRenewalAt(now(), this.#voice.lastSentAt, this.#setup.config.advertIntMs)
+    this.#timers.after('renew', next - now(), () => this.#isStillMaster() && this.#renew())
   }
 
   #arm(timer: 'masterDown' | 'preemptDelay', afterMs: number): void {
     // An accepted advert arms it: this member has a master.
     if (timer === 'masterDown') this.#group?.unclaim(this)
-    this.#after(timer, afterMs, () => this.#onTimer(timer))
+    this.#timers.after(timer, afterMs, () => this.#onTimer(timer))
   }
 
   /** Adverts may lie unread in the socket, for Node runs expired timers before it reads: they come first, and may arm the timer anew. */
   #onTimer(timer: 'masterDown' | 'preemptDelay'): void {
-    this.#cancel(timer)
     this.#ports.wire.drain()
     if (this.#timers.has(timer)) return
     if (timer === 'preemptDelay') {
@@ -436,7 +360,7 @@ export class Instance implements Listener, Member {
     }
     const waitMs = this.#notBefore() - this.#ports.clock.now()
     if (waitMs > 0) {
-      this.#after(timer, Math.min(waitMs, LOOK_AGAIN_MS), () => this.#onTimer(timer))
+      this.#timers.after(timer, Math.min(waitMs, LOOK_AGAIN_MS), () => this.#onTimer(timer))
       return
     }
     if (this.#group === null) {
@@ -444,7 +368,7 @@ export class Instance implements Listener, Member {
       return
     }
     // Others may not agree, or not yet: this one goes on waiting for a master.
-    this.#after(timer, this.#setup.config.advertIntMs, () => this.#onTimer(timer))
+    this.#timers.after(timer, this.#setup.config.advertIntMs, () => this.#onTimer(timer))
     this.#group.claim(this)
   }
 
@@ -460,23 +384,6 @@ export class Instance implements Listener, Member {
       isHeard,
       listenFirstMs
     })
-  }
-
-  #shift(timer: 'masterDown', byMs: number): void {
-    const running = this.#timers.get(timer)
-    if (running === undefined) return
-    this.#after(timer, Math.max(0, running.at + byMs - this.#ports.clock.now()), () => this.#onTimer(timer))
-  }
-
-  #after(name: TimerName, afterMs: number, run: () => void): void {
-    this.#cancel(name)
-    const { clock } = this.#ports
-    this.#timers.set(name, { timer: clock.after(afterMs, run), at: clock.now() + afterMs })
-  }
-
-  #cancel(name: TimerName): void {
-    this.#timers.get(name)?.timer.cancel()
-    this.#timers.delete(name)
   }
 
   #report(from: Role, to: Role, reason: string): void {
@@ -507,19 +414,13 @@ export class Instance implements Listener, Member {
 
   #onRefused(reason: string): void {
     this.#setAddressFault(reason)
-    this.#after('retry', RETRY_REFUSED_ADDRESS_MS, () => this.#setAddressFault(undefined))
+    this.#timers.after('retry', RETRY_REFUSED_ADDRESS_MS, () => this.#setAddressFault(undefined))
   }
 
   #setAddressFault(reason: string | undefined): void {
     this.#addressFault = reason
     this.#judge()
   }
-}
-
-function localOf({ config, signature }: InstanceSetup): Local {
-  const { version, virtualRouterId: vrid, advertIntMs, authentication, unicast } = config
-  const password = authentication === null ? null : passwordBytes(authentication.pass)
-  return { version, vrid, advertIntMs, password, unicast, signature }
 }
 
 const macsOf = ({ link }: Pick<Surroundings, 'link'>): string => link?.mac.join(':') ?? ''
