@@ -17,7 +17,7 @@ export interface InstancePorts {
   readonly clock: Clock
   readonly log: Log
   readonly wire: Pick<Wire, 'add' | 'send' | 'flush' | 'kind' | 'heard'>
-  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress'>
+  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'addressState'>
   readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
   /** Wall time, for people alone. */
   readonly today: () => Date
@@ -82,13 +82,14 @@ export class Instance implements Listener {
       sendFrame: ports.sendFrame,
       mayAnnounce: () => this.#isStillMaster()
     })
-    this.#addresses = new Addresses(config.virtualIpaddress, leaseSeconds(config.advertIntMs), {
+    this.#addresses = new Addresses(leaseSeconds(config.advertIntMs), {
       kernel: ports.kernel,
       log: this.#log,
       now: ports.clock.now,
       onHeld: () => this.#onHeld(),
       onRefused: (reason) => this.#onRefused(reason)
     })
+    this.#addresses.set(config.virtualIpaddress)
     ports.wire.add(this)
   }
 
@@ -106,7 +107,7 @@ export class Instance implements Listener {
     const hasMoved = macOf(this.#fitness) !== macOf(fitness)
     this.#fitness = { ...fitness, interface: this.#config.interface, addressFault: this.#addressFault }
     this.#stepBackIfStalled()
-    this.#addresses.place(fitness.link?.index ?? null)
+    this.#addresses.place((dev) => (dev === null ? (fitness.link?.index ?? null) : null))
     this.#dispatch({ type: 'faults', faults: faultsOf(this.#fitness) })
     this.#addresses.kernelChanged()
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
@@ -319,8 +320,9 @@ export class Instance implements Listener {
   #onHeld(): void {
     const { link } = this.#fitness
     if (link === undefined || this.#state.role !== 'MASTER') return
-    const addresses = this.#config.virtualIpaddress.map((prefix) => prefix.address)
-    this.#announcer.start({ interfaceIndex: link.index, mac: link.mac, addresses })
+    this.#announcer.start(
+      this.#config.virtualIpaddress.map(({ address }) => ({ interfaceIndex: link.index, mac: link.mac, address }))
+    )
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
     const sinceRivalMs = this.#ports.clock.now() - this.#lastRivalAt
     if (sinceRivalMs <= RIVAL_INTERVALS * this.#config.advertIntMs) this.#announcer.again()
