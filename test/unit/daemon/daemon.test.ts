@@ -18,6 +18,11 @@ const held = (address: string, overrides: Partial<KernelAddress> = {}): KernelAd
   prefix: prefix(address),
   protocol: 0,
   isLeased: false,
+  scope: 0,
+  isLinkLocal: false,
+  isSecondary: false,
+  isTentative: false,
+  isDadFailed: false,
   ...overrides
 })
 

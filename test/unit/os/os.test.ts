@@ -7,19 +7,16 @@ import { VipdError } from '../../../src/base/errors.js'
 import type { AdvertTarget, NativePacket, NativeVrrpSocket, VrrpSocketOptions } from '../../../src/os/addon.js'
 import { Netlink } from '../../../src/os/netlink.js'
 import { openVrrpSocket } from '../../../src/os/raw-ip.js'
-import {
-  decodeEvent,
-  decodeEvents,
-  encodeDelAddress,
-  encodeNewAddress,
-  VIPD_PROTOCOL
-} from '../../../src/os/rtnetlink.js'
+import { decodeEvent, decodeEvents, encodeDelAddress, encodeNewAddress } from '../../../src/os/rtnetlink.js'
 import { Systemd } from '../../../src/os/systemd.js'
+import { kernelAddress } from '../../fakes/fake-kernel.js'
 import { flushPromises } from '../../fakes/manual-clock.js'
 import { CAPTURE } from './capture.js'
 
 const [NEWLINK, DELLINK, NEWADDR, DELADDR] = [16, 17, 20, 21]
 const VIP = { address: '10.32.255.99', family: 4, length: 32 } as const
+const plain = { label: null, scope: 0, broadcast: null, noDad: true } as const
+const HELD = { ...VIP, ...plain }
 
 const attribute = (type: number, data: Uint8Array): Buffer => {
   const head = Buffer.alloc(4)
@@ -59,14 +56,13 @@ t.test('rtnetlink', async (t) => {
           isRunning: true,
           isLoopback: false,
           mac: Uint8Array.from(Buffer.from('525400aabb01', 'hex')),
-          mtu: 1500
+          mtu: 1500,
+          rxPackets: 1
         }
       }
     ])
     const leased = decodeEvent(NEWADDR, Buffer.from(CAPTURE.leased, 'hex'))
-    t.strictSame(leased, [
-      { type: 'address', isGone: false, address: { index: 3, prefix: VIP, protocol: 0, isLeased: true } }
-    ])
+    t.strictSame(leased, [{ type: 'address', isGone: false, address: kernelAddress(3, VIP, { protocol: 0 }) }])
     const own = { address: '10.32.137.20', family: 4, length: 16 }
     t.match(decodeEvent(DELADDR, Buffer.from(CAPTURE.permanent, 'hex')), [
       { isGone: true, address: { prefix: own, isLeased: false } }
@@ -77,9 +73,9 @@ t.test('rtnetlink', async (t) => {
 
   t.test('an address that is asked for reads back as it was asked for, with our mark and its lease', async (t) => {
     for (const prefix of [VIP, { address: 'fd00::99', family: 6, length: 128 } as const]) {
-      const payload = Buffer.concat(encodeNewAddress(7, prefix, 2))
+      const payload = Buffer.concat(encodeNewAddress(7, { ...prefix, ...plain }, 2))
       t.strictSame(decodeEvent(NEWADDR, payload), [
-        { type: 'address', isGone: false, address: { index: 7, prefix, protocol: VIPD_PROTOCOL, isLeased: true } }
+        { type: 'address', isGone: false, address: kernelAddress(7, prefix) }
       ])
       const gone = Buffer.concat(encodeDelAddress(7, prefix))
       t.match(decodeEvent(DELADDR, gone), [{ isGone: true, address: { index: 7, prefix } }])
@@ -88,7 +84,7 @@ t.test('rtnetlink', async (t) => {
 
   t.test('the bytes that ask for an address: lease, preferred 0, no duplicate detection', async (t) => {
     t.equal(
-      Buffer.concat(encodeNewAddress(3, VIP, 2)).toString('hex'),
+      Buffer.concat(encodeNewAddress(3, HELD, 2)).toString('hex'),
       [
         '0220000003000000', // AF_INET, /32, scope 0, index 3
         '080002000a20ff63', // IFA_LOCAL
@@ -120,7 +116,7 @@ t.test('rtnetlink', async (t) => {
     const buffer = Buffer.concat([
       message(NEWLINK, linkMessage(2, 'eth0', UP_RUNNING)),
       message(24, Buffer.alloc(12)),
-      message(NEWADDR, Buffer.concat([Buffer.concat(encodeNewAddress(2, VIP, 2)), Buffer.alloc(3)])),
+      message(NEWADDR, Buffer.concat([Buffer.concat(encodeNewAddress(2, HELD, 2)), Buffer.alloc(3)])),
       message(NEWLINK, linkMessage(3, 'eth1', UP_RUNNING)).subarray(0, 30)
     ])
     t.strictSame(
@@ -362,7 +358,7 @@ t.test('netlink', async (t) => {
     const rows = {
       links: [{ type: NEWLINK, flags: 0, data: linkMessage(2, 'bond0', UP_RUNNING) }],
       addresses: [
-        { type: NEWADDR, flags: 0, data: Buffer.concat(encodeNewAddress(2, { ...VIP, address: '10.32.137.20' }, 9)) }
+        { type: NEWADDR, flags: 0, data: Buffer.concat(encodeNewAddress(2, { ...HELD, address: '10.32.137.20' }, 9)) }
       ]
     }
     socket.answers.set(GETLINK, async () => [rows.links])
@@ -418,7 +414,7 @@ t.test('netlink', async (t) => {
     t.equal(netlink.link('eth9'), undefined)
     t.equal([...netlink.addresses()].length, 1)
     t.equal(changes.length, 1)
-    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, VIP, 2)))
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, HELD, 2)))
     t.ok(netlink.hasAddress(2, VIP))
     tell(DELADDR, Buffer.concat(encodeDelAddress(2, VIP)))
     t.notOk(netlink.hasAddress(2, VIP))
@@ -477,9 +473,9 @@ t.test('netlink', async (t) => {
     const { netlink, started, socket } = await setUp()
     await started
     answer(socket, NEWADDR, 0, 17, 0)
-    t.equal(await netlink.holdAddress(2, VIP, 2), 'added')
+    t.equal(await netlink.holdAddress(2, HELD, 2), 'added')
     t.ok(netlink.hasAddress(2, VIP), 'known before the kernel tells')
-    t.equal(await netlink.holdAddress(2, VIP, 2), 'renewed')
+    t.equal(await netlink.holdAddress(2, HELD, 2), 'renewed')
     t.strictSame(
       socket.requests.slice(-3).map(({ flags }) => flags),
       [FlagsNew.CREATE | FlagsNew.EXCL, FlagsNew.CREATE | FlagsNew.EXCL, FlagsNew.CREATE | FlagsNew.REPLACE]
@@ -491,7 +487,7 @@ t.test('netlink', async (t) => {
     await started
     answer(socket, NEWADDR, 1, 19, 17, 22, 42)
     const why = async () => {
-      const error = await netlink.holdAddress(2, VIP, 2).catch((one: unknown) => one)
+      const error = await netlink.holdAddress(2, HELD, 2).catch((one: unknown) => one)
       if (!(error instanceof VipdError)) throw new Error('no VipdError')
       t.equal(error.code, 'ADDRESS_FAILED')
       return error.message
@@ -520,7 +516,7 @@ t.test('netlink', async (t) => {
       if (nth++ === 0) throw new Error('timeout')
       return ack(0) as Ack
     })
-    const all = await Promise.allSettled([1, 2, 3].map((index) => netlink.holdAddress(index, VIP, 2)))
+    const all = await Promise.allSettled([1, 2, 3].map((index) => netlink.holdAddress(index, HELD, 2)))
     t.strictSame(
       all.map(({ status }) => status),
       ['rejected', 'fulfilled', 'fulfilled']
@@ -535,7 +531,7 @@ t.test('netlink', async (t) => {
     netlink.stop()
     t.equal(socket.closed, 1)
     t.equal(eventsClosed(), 1)
-    await t.rejects(netlink.holdAddress(2, VIP, 2), { code: 'NETLINK_FAILED' })
+    await t.rejects(netlink.holdAddress(2, HELD, 2), { code: 'NETLINK_FAILED' })
   })
 })
 
