@@ -1,5 +1,5 @@
-import type { ServiceStatus } from '../proxy/snapshot.js'
 import type { HistoryEvent } from '../base/history.js'
+import type { ServiceStatus } from '../proxy/snapshot.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
 
 /** The whole picture of this node: what every reader reads. Additive only; field names are API. */
@@ -16,7 +16,11 @@ export interface Status {
     readonly problems: readonly string[]
   }
   readonly vrrp: readonly InstanceStatus[]
-  readonly vrrp_sync_group: readonly { readonly name: string; readonly state: string; readonly group: readonly string[] }[]
+  readonly vrrp_sync_group: readonly {
+    readonly name: string
+    readonly state: string
+    readonly group: readonly string[]
+  }[]
   /** What became of scripts, FIFO lines and mail about transitions. */
   readonly notify: Readonly<Record<string, number>>
   readonly proxy: readonly ServiceStatus[]

@@ -3,7 +3,10 @@ import type { Addon, NativeArp, NativeCloseable } from '../os/addon.js'
 /** ARP of each interface, heard once however many instances listen: every socket would cost a copy of each packet. */
 export class ArpHub {
   readonly #addon: Pick<Addon, 'ArpSocket'>
-  readonly #ears = new Map<number, { readonly socket: NativeCloseable; readonly listeners: Set<(arp: NativeArp) => void> }>()
+  readonly #ears = new Map<
+    number,
+    { readonly socket: NativeCloseable; readonly listeners: Set<(arp: NativeArp) => void> }
+  >()
 
   constructor(addon: Pick<Addon, 'ArpSocket'>) {
     this.#addon = addon

@@ -109,9 +109,11 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     [...netlink.addresses()].some((one) => one.prefix.address === host && one.protocol !== VIPD_PROTOCOL)
 
   const sender =
-    config.vrrp.length === 0 ? null : openSender(addon, config.global.realTimePriority, (error) =>
-      log.warn({ error }, 'no thread for adverts: the main loop sends them')
-    )
+    config.vrrp.length === 0
+      ? null
+      : openSender(addon, config.global.realTimePriority, (error) =>
+          log.warn({ error }, 'no thread for adverts: the main loop sends them')
+        )
   const election = new Election({
     clock,
     log,

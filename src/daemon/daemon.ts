@@ -67,7 +67,7 @@ export class Daemon implements Control {
     if (config.admin.listen !== undefined)
       await this.#admin.listenTcp(config.admin.listen.host, config.admin.listen.port)
     const { keys, problems: keyProblems } = await loadKeys(config, process.env)
-    if (keyProblems.length > 0) throw new VipdError('CONFIG_INVALID', keyProblems.join('; '))
+    if (keyProblems.length > 0) throw new VipdError('KEY_UNREADABLE', keyProblems.join('; '))
     await this.#startNetlink()
     await this.#apply(config, keys)
     // A SIGTERM may have come meanwhile: what has been stopped is not started.

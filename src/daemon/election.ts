@@ -204,5 +204,7 @@ function withGroupTracks(config: VrrpConfig, { groups }: Config): VrrpConfig {
 /** Every address that the instances hold between them. */
 export const virtualAddresses = (config: Pick<Config, 'vrrp'>): ReadonlySet<string> =>
   new Set(
-    config.vrrp.flatMap((one) => [...one.virtualIpaddress, ...one.virtualIpaddressExcluded].map(({ address }) => address))
+    config.vrrp.flatMap((one) =>
+      [...one.virtualIpaddress, ...one.virtualIpaddressExcluded].map(({ address }) => address)
+    )
   )

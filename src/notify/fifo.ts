@@ -127,8 +127,9 @@ export class Fifo {
 
   async #giveAway(handle: FileHandle): Promise<void> {
     const user = this.#ports.user()
-    if (user === undefined) return
-    const failure = await this.#try(() => handle.chown(user.uid, user.gid))
+    const { uid, gid } = user ?? {}
+    if (uid === undefined || gid === undefined) return
+    const failure = await this.#try(() => handle.chown(uid, gid))
     if (failure !== undefined) this.#warn(failure, 'the notify FIFO cannot be given to the user of the scripts')
   }
 

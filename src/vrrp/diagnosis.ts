@@ -2,7 +2,14 @@ import type { Clock, Timer } from '../base/clock.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { Advert, BadPacket } from './advert.js'
-import { type ConditionName, Conditions, type ConditionStatus, conditionOf, detailOf, type Ended } from './conditions.js'
+import {
+  type ConditionName,
+  type ConditionStatus,
+  Conditions,
+  conditionOf,
+  detailOf,
+  type Ended
+} from './conditions.js'
 import { type Arp, DuplicateWatch } from './duplicates.js'
 import type { Role } from './machine.js'
 import { Sightings } from './sightings.js'
@@ -115,7 +122,10 @@ export class Diagnosis {
     this.#raise('two-masters', source, `it advertises priority ${priority} while we are master`)
     const suppressed = this.#throttle.pass('rival')
     if (suppressed === undefined) return
-    this.#ports.log.warn({ source, priority, suppressed }, 'another master of lower priority goes on: it does not hear us')
+    this.#ports.log.warn(
+      { source, priority, suppressed },
+      'another master of lower priority goes on: it does not hear us'
+    )
   }
 
   /** Adverts come from our own address. */

@@ -21,7 +21,9 @@ export interface Unicast {
 /** Finds out whether a payload is signed, by whom, and whether it may be believed. */
 export interface SignatureCheck {
   /** @returns bytes of the trailer: 0 where an unsigned advert is taken too; or why the packet is refused */
-  check(packet: Packet): { readonly ok: true; readonly trailerBytes: number } | { readonly ok: false; readonly why: BadPacket }
+  check(
+    packet: Packet
+  ): { readonly ok: true; readonly trailerBytes: number } | { readonly ok: false; readonly why: BadPacket }
 }
 
 /** A datagram of IP protocol 112 as it came in. */

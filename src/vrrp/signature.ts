@@ -50,7 +50,8 @@ export class Signature implements Signing, SignatureCheck {
       const isTaken = verified.why === 'auth_missing' && authHmac?.mode === 'permissive'
       return isTaken ? { ok: true, trailerBytes: 0 } : verified
     }
-    const why = authHmac?.antiReplay === false ? undefined : this.#replay.check(source, verified.keyId, verified.stamp, time)
+    const why =
+      authHmac?.antiReplay === false ? undefined : this.#replay.check(source, verified.keyId, verified.stamp, time)
     return why === undefined ? { ok: true, trailerBytes: TRAILER_BYTES } : { ok: false, why }
   }
 

@@ -52,10 +52,7 @@ export function nextRenewalAt(now: number, lastSentAt: number, advertIntMs: numb
  * where intervals allow that; never under 2 s, so that a short stall of ours costs nothing.
  */
 export const leaseSeconds = (pace: Pace): number =>
-  Math.max(
-    2,
-    Math.floor((earliestTakeoverMs(pace) - KERNEL_LATENESS_MS - renewalLagMs(pace.advertIntMs)) / 1000)
-  )
+  Math.max(2, Math.floor((earliestTakeoverMs(pace) - KERNEL_LATENESS_MS - renewalLagMs(pace.advertIntMs)) / 1000))
 
 /**
  * The longest that two nodes may both hold the addresses when a master is killed or hangs, in milliseconds: the lease
