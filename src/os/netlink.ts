@@ -28,7 +28,7 @@ const ERRNO_NAMES = new Map<number, string>([
   [12, 'ENOMEM: the kernel is out of memory'],
   [13, 'EACCES: IPv6 is switched off on the interface (disable_ipv6)'],
   [19, 'ENODEV: the interface is gone'],
-  [22, 'EINVAL: the kernel refuses it'],
+  [22, 'EINVAL: the kernel refuses it (an address of the same subnet with another scope is already there?)'],
   [95, 'EOPNOTSUPP: the kernel does not support it']
 ])
 
