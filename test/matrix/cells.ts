@@ -13,16 +13,24 @@ export interface Cell {
 
 export const cellName = (cell: Cell): string => `${cell.mode.name} ${cell.scenario.name} ${cell.direction}`
 
-/** Every cell of these modes and scenarios. */
-export function cellsOf(ofModes: readonly Mode[], ofScenarios: readonly Scenario[] = scenarios): Cell[] {
+/** Every cell of these modes and scenarios. @param directions those that each scenario is played in by itself, unless given */
+export function cellsOf(
+  ofModes: readonly Mode[],
+  ofScenarios: readonly Scenario[] = scenarios,
+  directions?: readonly Direction[]
+): Cell[] {
   return ofModes.flatMap((mode) =>
-    ofScenarios.flatMap((scenario) => scenario.directions.map((direction) => ({ mode, scenario, direction })))
+    ofScenarios.flatMap((scenario) =>
+      (directions ?? scenario.directions).map((direction) => ({ mode, scenario, direction }))
+    )
   )
 }
 
 /** A cell by its three names; throws when there is none. */
 export function cell(mode: string, scenario: string, direction: Direction): Cell {
-  const found = cellsOf(modes).find((one) => cellName(one) === `${mode} ${scenario} ${direction}`)
+  const found = cellsOf(modes, scenarios, [direction]).find(
+    (one) => cellName(one) === `${mode} ${scenario} ${direction}`
+  )
   if (found === undefined) throw new Error(`no such cell: ${mode} ${scenario} ${direction}`)
   return found
 }

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { ensurePackages } from '../lab/packages.js'
 import { type Cell, cellsOf, playAll } from './cells.js'
 import { modes, usualModes } from './modes.js'
-import type { Outcome } from './outcome.js'
+import type { Direction, Outcome } from './outcome.js'
 import { type Circumstances, circumstances, lineOf, page, replaceBetween } from './report.js'
 import { scenarios } from './scenarios.js'
 
@@ -15,7 +15,7 @@ const root = new URL('../../../', import.meta.url)
 const usage = `npm run matrix -- [--mode NAME]... [--scenario NAME]... [--direction NAME]... [--repeat N] [--jobs N] [--docs] [--merge] [--json FILE] [--list]
   --mode       ${modes.map((mode) => mode.name).join(', ')} (all but v3-fast unless given)
   --scenario   ${scenarios.map((scenario) => scenario.name).join(', ')}
-  --direction  who suffers: vipd, keepalived, pair
+  --direction  who suffers: vipd, keepalived, pair (keepalived beside keepalived; in any scenario when asked for)
   --repeat     how often each cell is played; the table has the worst of it (1)
   --jobs       labs at a time (2)
   --json       where the results go (dist/test-output/matrix.json)
@@ -95,7 +95,7 @@ function read(): Options | undefined {
     })
     const ofModes = values.mode === undefined ? usualModes : named(modes, values.mode)
     const ofScenarios = values.scenario === undefined ? scenarios : named(scenarios, values.scenario)
-    const cells = cellsOf(ofModes, ofScenarios).filter((one) => values.direction?.includes(one.direction) ?? true)
+    const cells = cellsOf(ofModes, ofScenarios, values.direction && directions(values.direction))
     const [repeat, jobs] = [Number(values.repeat), Number(values.jobs)]
     if (cells.length === 0 || !(repeat >= 1) || !(jobs >= 1 && jobs <= 8)) throw new Error('nothing to do')
     return { cells, repeat, jobs, file: values.json, docs: values.docs, merge: values.merge, list: values.list }
@@ -103,6 +103,15 @@ function read(): Options | undefined {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
     return undefined
   }
+}
+
+function directions(words: readonly string[]): Direction[] {
+  const known: readonly Direction[] = ['vipd', 'keepalived', 'pair']
+  return words.map((word) => {
+    const found = known.find((direction) => direction === word)
+    if (found === undefined) throw new Error(`unknown: ${word}`)
+    return found
+  })
 }
 
 function named<Item extends { readonly name: string }>(items: readonly Item[], names: readonly string[]): Item[] {

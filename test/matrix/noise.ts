@@ -3,7 +3,8 @@ import { nowMs, pause } from '../lab/wait.js'
 import { limitsOf } from './limits.js'
 import { virtualRouterId } from './modes.js'
 import type { Scenario } from './scenarios.js'
-import { HIGH, LOW, type Stage } from './stage.js'
+import type { Speaker } from './speakers.js'
+import { HIGH, LOW } from './stage.js'
 
 /** Scenarios in which both routers are well and something is wrong between them. */
 
@@ -13,8 +14,9 @@ const NEIGHBOUR_MS = 10_000
 const LOSS_MS = Number(process.env['MATRIX_LOSS_S'] ?? 60) * 1000
 /** Three adverts in a row are lost 0.5 times in 60 s, a false failover each: more than four would be another matter. */
 const MOST_FALSE_FAILOVERS = 4
-/** How vipd says that a master advertises other addresses than its own. */
-const saysMismatch = /(address(es)?|virtual_ipaddress)[^\n]*(differ|mismatch|not ours|other than)|differ[^\n]*address/i
+/** How vipd says, in its log or its status, that another one advertises other addresses than its own. */
+const saysMismatch =
+  /address-list-mismatch|advertises other addresses|address(es|_list| list)?[^\n"]*(differ|mismatch)/i
 
 export const neighbour: Scenario = {
   name: 'neighbour',
@@ -46,16 +48,11 @@ export const neighbour: Scenario = {
     if (stage.direction === 'vipd') {
       const after = await stage.vipd.counter('become_master')
       stage.check(after === before, `vipd became master ${after - before} times meanwhile`)
-      const refused = await rejected(stage)
-      stage.check(refused > 100, `it refused ${refused} packets`)
+      const refused = await stage.vipd.counter('rejected')
+      // Of another version, or from no peer, a packet may not have come as far as an instance.
+      if (mode.version === 2) stage.check(refused > 100, `it refused ${refused} packets`)
     } else stage.notes.push(`${stage.second.kind} became a second owner ${flaps} times`)
   }
-}
-
-async function rejected(stage: Stage): Promise<number> {
-  const kinds = ['auth', 'version', 'address', 'ttl', 'source', 'peer', 'transport', 'destination', 'multicast']
-  const counts = await Promise.all(kinds.map((kind) => stage.vipd.counter(`rejected.${kind}`)))
-  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 export const listMismatch: Scenario = {
@@ -66,23 +63,26 @@ export const listMismatch: Scenario = {
   play: async (stage) => {
     const { first, second, mode } = stage
     const { seamlessMs } = limitsOf(mode)
-    const settingsOf = (kind: string, priority: number) => ({ priority, extraVip: kind === 'keepalived' })
+    const settingsOf = (one: Speaker, priority: number) => ({
+      priority,
+      extraVip: one.kind === 'keepalived' && (stage.direction !== 'pair' || one === second)
+    })
     await stage.judge.started()
-    await first.start(settingsOf(first.kind, HIGH))
+    await first.start(settingsOf(first, HIGH))
     await stage.settled(first, 40_000)
-    const isVipd = first.kind === 'vipd'
-    const bounds = isVipd
+    const isDropped = stage.direction !== 'keepalived'
+    const bounds = isDropped
       ? { withoutMs: seamlessMs, twoMs: null, why: 'two owners: keepalived 2.2.x drops adverts with another list' }
       : { withoutMs: seamlessMs, twoMs: NOTHING_MS }
     await stage.phase('fault', bounds, async () => {
-      await second.start(settingsOf(second.kind, LOW))
+      await second.start(settingsOf(second, LOW))
       await pause(6 * mode.advertMs)
     })
-    if (isVipd) {
+    if (isDropped) {
       const two = stage.phases[0]?.figures.twoMs ?? 0
       stage.notes.push(two > 0 ? 'keepalived 2.2.x drops it: two owners' : 'keepalived took it')
     }
-    stage.check(await stage.vipd.says(saysMismatch), 'vipd says that the lists differ')
+    if (stage.direction !== 'pair') stage.check(await stage.vipd.says(saysMismatch), 'vipd says that the lists differ')
   }
 }
 

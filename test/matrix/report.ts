@@ -63,7 +63,7 @@ export function page(about: Circumstances, outcomes: readonly Outcome[]): string
     row(['---', '---', '---', '---', ...played.map(() => '---')])
   ]
   for (const scenario of scenarios) {
-    for (const direction of scenario.directions) {
+    for (const direction of ['vipd', 'keepalived', 'pair'] as const) {
       const of = outcomes.filter((one) => one.scenario === scenario.name && one.direction === direction)
       lines.push(
         ...rowsOf(
@@ -118,7 +118,7 @@ function worst(phases: readonly Phase[]): string {
 function remarks(outcomes: readonly Outcome[]): string[] {
   const lines: string[] = []
   for (const scenario of scenarios) {
-    for (const direction of scenario.directions) {
+    for (const direction of ['vipd', 'keepalived', 'pair'] as const) {
       const of = outcomes.filter((one) => one.scenario === scenario.name && one.direction === direction)
       const why = new Set(
         of.flatMap((one) => one.phases.flatMap(({ name, bounds }) => (bounds.why ? [`${name}: ${bounds.why}`] : [])))

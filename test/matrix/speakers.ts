@@ -99,19 +99,20 @@ export class VipdSpeaker implements Speaker {
     return this.#vipd?.child.lines.join('\n') ?? ''
   }
 
-  /** Waits for a line of its log: what it says comes a moment after what it does. */
+  /** Does it say so, in its log or in its status? Waits a little: words come after deeds. */
   async says(pattern: RegExp, deadlineMs = 3000): Promise<boolean> {
-    const look = (): boolean => pattern.test(this.log())
+    const look = async (): Promise<boolean> =>
+      pattern.test(this.log()) || pattern.test(JSON.stringify(await this.#vipd?.status()))
     return poll(look, deadlineMs, `vipd saying ${pattern}`).catch(() => false)
   }
 
-  /** A counter over all instances, `rejected.auth` for what is within another. */
+  /** A counter over all instances; of a group of counters the sum. */
   async counter(name: string): Promise<number> {
     const status = await this.#vipd?.status()
     const values = (status?.vrrp ?? []).map((instance) => {
-      let value: unknown = instance.counters
-      for (const part of name.split('.')) value = (value as Record<string, unknown> | undefined)?.[part]
-      return Number(value ?? 0)
+      const value = instance.counters[name]
+      if (typeof value !== 'object' || value === null) return Number(value ?? 0)
+      return Object.values(value).reduce((sum: number, part) => sum + Number(part), 0)
     })
     return values.reduce((sum, value) => sum + value, 0)
   }

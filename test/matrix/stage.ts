@@ -20,11 +20,13 @@ export class Stage {
   readonly notes: string[] = []
   readonly failures: string[] = []
   readonly #speakers: readonly [Speaker, Speaker]
+  readonly #swapped: boolean
 
-  /** @param swapped vipd on m2, the higher address, and keepalived on m1; else the other way round */
+  /** @param swapped vipd (of a pair: the first) on m2, the higher address; else on m1 */
   constructor(mode: Mode, direction: Direction, { swapped }: { swapped: boolean }) {
     this.mode = mode
     this.direction = direction
+    this.#swapped = swapped
     const secondLink = mode.instances.some((instance) => instance.interface === 'bond1')
     this.lab = new Lab({ dualStack: true, secondLink })
     const [m1, m2] = this.lab.masters
@@ -40,7 +42,8 @@ export class Stage {
   /** The one that the direction names. */
   get first(): Speaker {
     const [one, two] = this.#speakers
-    return this.direction === 'pair' || one.kind === this.direction ? one : two
+    if (this.direction === 'pair') return this.#swapped ? two : one
+    return one.kind === this.direction ? one : two
   }
 
   get second(): Speaker {
