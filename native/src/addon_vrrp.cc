@@ -1,4 +1,6 @@
 // Node's thread. VrrpSocket.
+#include <algorithm>
+
 #include "addon_poller.h"
 #include "addon_vrrp.h"
 #include "clock.h"
@@ -27,6 +29,7 @@ class VrrpSocket : public Napi::ObjectWrap<VrrpSocket> {
                               string_of(given, "source")};
     family_ = options.family;
     interface_index_ = options.interface_index;
+    groups_ = canonical(options.family, options.groups);
     empty_ms_ = monotonic_ms_exact();
     Result<Fd> opened = open_vrrp(options);
     if (const Errno* failed = std::get_if<Errno>(&opened)) throw errno_error(info.Env(), *failed, options.interface);
@@ -74,9 +77,14 @@ class VrrpSocket : public Napi::ObjectWrap<VrrpSocket> {
       VrrpPacket packet{};
       const Received received = receive_vrrp(poller_->fd(), family_, buffer, sizeof buffer, empty_ms_, packet);
       if (received == Received::nothing) break;
-      if (received == Received::packet) deliver(packet, from_loop);
+      if (received == Received::packet && is_wanted(packet)) deliver(packet, from_loop);
     }
     is_reading_ = false;
+  }
+
+  // A raw IPv6 socket that is bound to no address hears the groups of every other socket, IPV6_MULTICAST_ALL or not.
+  [[nodiscard]] bool is_wanted(const VrrpPacket& packet) const noexcept {
+    return !packet.is_multicast || std::ranges::find(groups_, packet.destination) != groups_.end();
   }
 
   void deliver(const VrrpPacket& packet, bool from_loop) noexcept {
@@ -102,6 +110,7 @@ class VrrpSocket : public Napi::ObjectWrap<VrrpSocket> {
   int family_ = AF_INET;
   unsigned interface_index_ = 0;
   double empty_ms_ = 0;
+  std::vector<std::string> groups_;  // as the kernel writes them
   bool is_reading_ = false;
 };
 

@@ -12,10 +12,6 @@
 
 #include "clock.h"
 
-#ifndef IPV6_MULTICAST_ALL
-#define IPV6_MULTICAST_ALL 29
-#endif
-
 namespace vipd {
 namespace {
 
@@ -78,7 +74,6 @@ Status set_up_v6(int fd, const VrrpOptions& options) noexcept {
       {IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof interface},
   };
   if (const Status failed = set_all(fd, wanted)) return failed;
-  ::setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &kOff, sizeof kOff);  // Linux 4.20
   for (const std::string& name : options.groups) {
     ipv6_mreq group{};
     group.ipv6mr_interface = options.interface_index;
@@ -89,10 +84,9 @@ Status set_up_v6(int fd, const VrrpOptions& options) noexcept {
   return std::nullopt;
 }
 
-// The kernel stamps with wall time, which may be stepped at any moment. So the stamp is only believed as an age, and
-// only as far as it can be true: nothing arrives later than it is read, nor before the socket was last seen empty.
+// The kernel stamps with wall time, which may be stepped at any moment: so the stamp is only believed as an age, and
+// only as far as it can be true.
 double received_at(msghdr& message, double empty_ms) noexcept {
-  const double now = monotonic_ms_exact();
   double age = 0;
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
@@ -102,7 +96,7 @@ double received_at(msghdr& message, double empty_ms) noexcept {
     std::memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
     age = static_cast<double>(wall.tv_sec - stamp.tv_sec) * 1e3 + static_cast<double>(wall.tv_nsec - stamp.tv_nsec) / 1e6;
   }
-  return now - std::clamp(age, 0.0, std::max(0.0, now - empty_ms));
+  return arrival_ms(monotonic_ms_exact(), age, empty_ms);
 }
 
 Received parse_v4(std::uint8_t* buffer, std::size_t length, VrrpPacket& packet) noexcept {
@@ -116,6 +110,7 @@ Received parse_v4(std::uint8_t* buffer, std::size_t length, VrrpPacket& packet) 
   packet.payload = buffer + header_size;
   packet.size = total - header_size;
   packet.ttl = header.ttl;
+  packet.is_multicast = IN_MULTICAST(ntohl(header.daddr));
   inet_ntop(AF_INET, &header.saddr, packet.source, sizeof packet.source);
   inet_ntop(AF_INET, &header.daddr, packet.destination, sizeof packet.destination);
   return Received::packet;
@@ -133,6 +128,7 @@ Received parse_v6(Envelope& envelope, VrrpPacket& packet) noexcept {
     if (part->cmsg_type == IPV6_PKTINFO) {
       in6_pktinfo info{};
       std::memcpy(&info, CMSG_DATA(part), sizeof info);
+      packet.is_multicast = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
       inet_ntop(AF_INET6, &info.ipi6_addr, packet.destination, sizeof packet.destination);
     }
   }
@@ -151,6 +147,21 @@ void append(msghdr& message, char* control, int level, int type, const T& value)
 }
 
 }  // namespace
+
+std::vector<std::string> canonical(int family, const std::vector<std::string>& addresses) {
+  std::vector<std::string> texts;
+  for (const std::string& address : addresses) {
+    in6_addr bytes{};
+    char text[INET6_ADDRSTRLEN];
+    if (inet_pton(family, address.c_str(), &bytes) != 1) continue;
+    texts.emplace_back(inet_ntop(family, &bytes, text, sizeof text));
+  }
+  return texts;
+}
+
+double arrival_ms(double now_ms, double age_ms, double empty_ms) noexcept {
+  return now_ms - std::clamp(age_ms, 0.0, std::max(0.0, now_ms - empty_ms));
+}
 
 Result<Fd> open_vrrp(const VrrpOptions& options) noexcept {
   Fd fd{::socket(options.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, kVrrp)};

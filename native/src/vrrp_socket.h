@@ -25,9 +25,13 @@ struct VrrpPacket {
   std::size_t size;
   char source[INET6_ADDRSTRLEN];
   char destination[INET6_ADDRSTRLEN];
+  bool is_multicast;
   int ttl;
   double received_at_ms;  // monotonic: when the kernel took it from the interface
 };
+
+// The addresses as packets have them: ff02:0::12 is ff02::12. What is no address is left out.
+[[nodiscard]] std::vector<std::string> canonical(int family, const std::vector<std::string>& addresses);
 
 // Where a datagram goes, and what it says that it comes from.
 struct VrrpTarget {
@@ -38,6 +42,10 @@ struct VrrpTarget {
   unsigned interface_index;
   int ttl;  // 1 to 255
 };
+
+// When a packet arrived that is read at `now_ms` and `age_ms` old by the wall clock, which may have been stepped: nothing
+// arrives later than it is read, nor before the socket was last seen empty.
+[[nodiscard]] double arrival_ms(double now_ms, double age_ms, double empty_ms) noexcept;
 
 [[nodiscard]] Result<Fd> open_vrrp(const VrrpOptions& options) noexcept;
 [[nodiscard]] Result<VrrpTarget> vrrp_target(int family, unsigned interface_index, const std::string& destination,

@@ -80,7 +80,7 @@ export interface AdvertTarget {
 export interface NativeVrrpSocket extends NativeCloseable {
   /**
    * Sends one advertisement at once. The kernel makes the IPv4 header, and for IPv6 the VRRP checksum (bytes 6 and 7).
-   * Throws with the errno's name: EINVAL for a source that is not this host's.
+   * Throws with the errno's name: EINVAL or ENETUNREACH for a source that is not this host's.
    */
   send(payload: Buffer, to: AdvertTarget): void
   /** Reads all that waits right now, at most 1,024 packets, `onPacket` for each before it returns. Within onPacket it does nothing. */
