@@ -2,15 +2,15 @@ import { formatDuration } from '../base/duration.js'
 import { unknownNameHint } from './hints.js'
 import { duplicates, errorAt, type Problem, warningAt } from './problem.js'
 import type { Config, GroupConfig, VrrpConfig } from './schema.js'
-import type { Written } from './written.js'
+import { knownNames, type Written } from './written.js'
 
 /** Sync groups: members that exist, in one group each, and that agree with each other. */
 export function groupProblems(config: Config, written: Written): Problem[] {
   const instances = new Map(config.vrrp.map((one) => [one.name, one]))
-  const known = new Set([...instances.keys(), ...written.names('vrrp')])
+  const known = knownNames(config.vrrp, 'vrrp', written)
   return [
     ...config.groups.flatMap((group, i) => [
-      ...unknownMembers(group, i, known),
+      ...unknownMembers(group, i, known, written),
       ...loneMember(group, i),
       ...differences(
         group.members.map((member) => instances.get(member)).filter((one) => one !== undefined),
@@ -21,9 +21,9 @@ export function groupProblems(config: Config, written: Written): Problem[] {
   ]
 }
 
-const unknownMembers = (group: GroupConfig, index: number, known: ReadonlySet<string>): Problem[] =>
+const unknownMembers = (group: GroupConfig, index: number, known: ReadonlySet<string>, written: Written): Problem[] =>
   group.members.flatMap((member, i) =>
-    known.has(member)
+    known.has(member) || written.isPlaceholder(member)
       ? []
       : [
           errorAt(

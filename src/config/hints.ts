@@ -74,15 +74,19 @@ function nearest(word: string, known: readonly string[]): string | undefined {
   return first !== undefined && first.distance <= most ? first.candidate : undefined
 }
 
-/** Levenshtein: insertions, deletions and replacements that turn one word into the other. */
+/** Insertions, deletions, replacements, and two letters that changed places, which turn one word into the other. */
 function editDistance(left: string, right: string): number {
+  let before: number[] = []
   let row = Array.from({ length: right.length + 1 }, (_, i) => i)
-  for (const [i, char] of [...left].entries()) {
-    const next = [i + 1]
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i]
     for (let j = 1; j <= right.length; j++) {
-      const replace = (row[j - 1] ?? 0) + (right[j - 1] === char ? 0 : 1)
-      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+      const replace = (row[j - 1] ?? 0) + (right[j - 1] === left[i - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1]
+      const swap = isSwap ? (before[j - 2] ?? 0) + 1 : replace
+      next.push(Math.min(swap, replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
     }
+    before = row
     row = next
   }
   return row[right.length] ?? 0

@@ -23,7 +23,7 @@ export const wholeOf = (raw: unknown, config: Config): Checkable => ({
 /** What is sound of a configuration that is not: nobody wants to mend one class of mistakes to be told of the next. */
 export function soundOf(raw: unknown, issues: readonly z.core.$ZodIssue[]): Checkable | undefined {
   const copy = structuredClone(raw)
-  const placeholders: string[] = []
+  const placeholders = new Set<string>()
   let serial = 0
   for (let wrong = issues, round = 0; wrong.length > 0 && round < REPAIRS; round++) {
     for (const issue of wrong.flatMap(flatten)) {
@@ -73,13 +73,19 @@ function soundItems(raw: unknown, key: string): { item: unknown; index: number }
 }
 
 /** Puts something harmless in the place of what is wrong, or takes it away: what may be left out by itself, else its map. */
-function mend(root: unknown, path: readonly PropertyKey[], serial: number, isMissing: boolean, names: string[]): void {
+function mend(
+  root: unknown,
+  path: readonly PropertyKey[],
+  serial: number,
+  isMissing: boolean,
+  names: Set<string>
+): void {
   const parent = at(root, path.slice(0, -1))
   const last = path.at(-1)
   if (last === undefined || typeof parent !== 'object' || parent === null) return
   const instead = placeholder(root, path, serial)
   if (instead !== undefined) {
-    if (typeof instead === 'string') names.push(instead)
+    if (typeof instead === 'string') names.add(instead)
     Reflect.set(parent, last, instead)
   } else if (!Array.isArray(parent) && !isMissing) Reflect.deleteProperty(parent, last)
   // An entry of a list at the top stays in its place, or the others would move: it is left out afterwards.

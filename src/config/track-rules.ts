@@ -3,14 +3,14 @@ import { duplicates, errorAt, type Path, type Problem, warningAt } from './probl
 import type { Config, VrrpConfig } from './schema.js'
 import { type Tracked, trackedBy, weightsOf } from './tracked.js'
 import { weightProblems } from './weight-rules.js'
-import type { NamedList, Written } from './written.js'
+import { knownNames, type NamedList, type Written } from './written.js'
 
 /** Where the entries stand that a track names. Interfaces have none. */
 const ENTRIES = {
-  track_script: ['vrrp_script', 'scripts'],
-  track_file: ['vrrp_track_file', 'trackFiles'],
-  track_process: ['vrrp_track_process', 'trackProcesses']
-} as const satisfies Partial<Record<Tracked['key'], readonly [NamedList, keyof Config]>>
+  track_script: 'vrrp_script',
+  track_file: 'vrrp_track_file',
+  track_process: 'vrrp_track_process'
+} as const satisfies Partial<Record<Tracked['key'], NamedList>>
 
 /** What instances and groups track: it must exist, once, and its weight must be able to do something. */
 export function trackProblems(config: Config, written: Written): Problem[] {
@@ -19,11 +19,14 @@ export function trackProblems(config: Config, written: Written): Problem[] {
     config.groups.flatMap((group) => group.members.map((member) => [member, group.name] as const))
   )
   const known = {
-    track_script: knownNames(config, written, 'track_script'),
-    track_file: knownNames(config, written, 'track_file'),
-    track_process: knownNames(config, written, 'track_process')
+    track_script: knownNames(config.scripts, 'vrrp_script', written),
+    track_file: knownNames(config.trackFiles, 'vrrp_track_file', written),
+    track_process: knownNames(config.trackProcesses, 'vrrp_track_process', written)
   }
-  const shared = (tracked: readonly Tracked[]): Problem[] => [...unknownNames(tracked, known), ...twice(tracked)]
+  const shared = (tracked: readonly Tracked[]): Problem[] => [
+    ...unknownNames(tracked, known, written),
+    ...twice(tracked)
+  ]
   return [
     ...config.groups.flatMap((group, i) => {
       const tracked = trackedBy(group, ['vrrp_sync_group', i], weights)
@@ -54,19 +57,15 @@ export const processProblems = (config: Config): Problem[] =>
         ]
   )
 
-function knownNames(config: Config, written: Written, key: keyof typeof ENTRIES): ReadonlySet<string> {
-  const [list, entries] = ENTRIES[key]
-  return new Set([...config[entries].map((one) => one.name), ...written.names(list)])
-}
-
 const unknownNames = (
   tracked: readonly Tracked[],
-  known: Readonly<Record<keyof typeof ENTRIES, ReadonlySet<string>>>
+  known: Readonly<Record<keyof typeof ENTRIES, ReadonlySet<string>>>,
+  written: Written
 ): Problem[] =>
   tracked.flatMap(({ key, track, path }) => {
-    if (key === 'track_interface' || known[key].has(track.name)) return []
-    const hint = unknownNameHint(track.name, known[key], ENTRIES[key][0])
-    return [errorAt([...path, 'name'], `\`${ENTRIES[key][0]}\` has no entry ${track.name}: ${hint}`)]
+    if (key === 'track_interface' || known[key].has(track.name) || written.isPlaceholder(track.name)) return []
+    const hint = unknownNameHint(track.name, known[key], ENTRIES[key])
+    return [errorAt([...path, 'name'], `\`${ENTRIES[key]}\` has no entry ${track.name}: ${hint}`)]
   })
 
 const twice = (tracked: readonly Tracked[]): Problem[] =>

@@ -31,7 +31,7 @@ const track = (what: z.ZodType<string>, key: string) =>
     )
 
 const tracks = (what: z.ZodType<string>, key: string) =>
-  z.array(track(what, key), { error: () => `must be a list of ${key}s` }).optional()
+  z.array(track(what, key), { error: () => `must be a list: each item the name of ${key}, or a map` }).optional()
 
 /** Keys of an instance and of a sync group. */
 export const trackFields = {

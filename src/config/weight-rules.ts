@@ -42,7 +42,7 @@ export function weightProblems(one: VrrpConfig, at: Path, tracked: readonly Trac
   return [
     errorAt(
       [...at, 'priority'],
-      `the weights are unreachable: priorities are cut to ${LEAST} to ${MOST}, so with all of ${names(weighted)} up or down it stays ${one.priority} and no failure passes the address on: ${mend}`
+      `the weights are unreachable: priorities are cut to ${LEAST} to ${MOST}, so whatever becomes of ${names(weighted)}, it stays ${one.priority} and no failure passes the address on: ${mend}`
     )
   ]
 }

@@ -9,20 +9,32 @@ export interface Written {
   has(instance: number, key: string): boolean
   /** Names of entries that stand in the file, also of those that are wrong themselves. */
   names(list: NamedList): readonly string[]
+  /** Whether a name stands for one that is wrong: nothing is known about it. */
+  isPlaceholder(name: string): boolean
 }
 
 /**
  * The text as the rules see it.
  * @param items the items of `vrrp:` that the configuration was made of
- * @param named the file, and what stands for names in it that are wrong
+ * @param root the file
+ * @param placeholders what stands for names in it that are wrong
  */
-export function writtenIn(items: unknown, named: unknown = undefined, placeholders: readonly string[] = []): Written {
-  return {
-    has: (instance, key) => property(property(items, instance), key) !== undefined,
-    names(list) {
-      const entries = property(named, list)
-      const names = Array.isArray(entries) ? entries.map((one: unknown) => property(one, 'name')) : []
-      return [...names.filter((name) => typeof name === 'string'), ...placeholders]
-    }
-  }
+export const writtenIn = (items: unknown, root?: unknown, placeholders: ReadonlySet<string> = new Set()): Written => ({
+  has: (instance, key) => property(property(items, instance), key) !== undefined,
+  names(list) {
+    const entries = property(root, list)
+    const names = Array.isArray(entries) ? entries.map((one: unknown) => property(one, 'name')) : []
+    return names.filter((name) => typeof name === 'string')
+  },
+  isPlaceholder: (name) => placeholders.has(name)
+})
+
+/** The names that others may use: those of the file, also of entries that are wrong, and those of the configuration. */
+export function knownNames(
+  entries: readonly { readonly name: string }[],
+  list: NamedList,
+  written: Written
+): ReadonlySet<string> {
+  const sound = entries.map(({ name }) => name).filter((name) => !written.isPlaceholder(name))
+  return new Set([...sound, ...written.names(list)])
 }

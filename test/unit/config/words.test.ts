@@ -13,7 +13,7 @@ import {
   parsePrefix
 } from '../../../src/base/ip.js'
 import { diffConfig } from '../../../src/config/diff.js'
-import { unknownKeyHint } from '../../../src/config/hints.js'
+import { unknownKeyHint, unknownNameHint } from '../../../src/config/hints.js'
 import { configOf } from '../../fakes/fake-node.js'
 
 t.test('durations', async (t) => {
@@ -199,6 +199,17 @@ t.test('a hint is the word to use instead, the nearest key, or all of them', asy
   t.equal(unknownKeyHint('mcast_src_ip', known), 'known here: priority, preempt, interface')
   t.equal(unknownKeyHint('default-server', ['default_server']), 'did you mean `default_server`?')
   t.match(unknownKeyHint('constructor', known), /^known here/, 'an inherited name is no hint')
+  t.equal(unknownKeyHint('pritority', known), 'did you mean `priority`?')
+  t.equal(
+    unknownKeyHint('rpiority', known),
+    'did you mean `priority`?',
+    'two letters that changed places are one mistake'
+  )
+  t.equal(unknownKeyHint('inter', ['interval'], 'proxy'), 'it belongs under `check`')
+  t.match(unknownKeyHint('inter', ['name'], 'vrrp_script'), /^known here/, 'which a script has not')
+  t.match(unknownKeyHint('x'.repeat(1 << 20), known), /^known here/, 'however long it is')
+  for (const word of ['use_vmac', 'strict_mode', 'dont_track_primary', 'track_bfd', 'virtual_routes', 'no_accept'])
+    t.notMatch(unknownKeyHint(word, known), /^known here/, word)
 })
 
 const BASE = `vrrp:
@@ -208,6 +219,34 @@ proxy:
     bind: [ 10.0.0.9:8443 ]
     servers: [ { name: a, address: 10.0.0.1:6443 }, { name: b, address: 10.0.0.2:6443 } ]
 `
+t.test('a name that no entry has: the nearest one, or all, or that there are none', async (t) => {
+  t.equal(unknownNameHint('chk_pai', new Set(['other', 'chk_api']), 'vrrp_script'), 'did you mean chk_api?')
+  t.equal(unknownNameHint('x', new Set(['one', 'two']), 'vrrp_script'), 'known there: one, two')
+  t.equal(unknownNameHint('x', new Set(), 'vrrp_script'), 'add it to `vrrp_script`')
+  const many = new Set(Array.from({ length: 100 }, (_, i) => `script-${i}`))
+  t.ok(unknownNameHint('x', many, 'vrrp_script').length < 300)
+})
+
+t.test('no secret, and no command line that may have one, is in a difference', async (t) => {
+  const yaml = (script: string, extra = ''): string => `vrrp_script: [ { name: chk, script: "/c --token ${script}" } ]
+${BASE.split('proxy')[0]?.replace(' }\n', `, notify: "/n ${script}"${extra} }\n`)}`
+  t.strictSame(diffConfig(configOf(yaml('s3cret')), configOf(yaml('0ther'))), [
+    'scripts chk.script is different',
+    'vrrp VI_1.notify.any is different'
+  ])
+  t.strictSame(diffConfig(configOf(yaml('s3cret')), configOf(yaml('s3cret', ', notify_stop: "/n s3cret"'))), [
+    'vrrp VI_1.notify.stop is new'
+  ])
+  t.strictSame(diffConfig(configOf(yaml('s3cret', ', notify_stop: "/n s3cret"')), configOf(yaml('s3cret'))), [
+    'vrrp VI_1.notify.stop is removed'
+  ])
+  t.strictSame(
+    diffConfig(configOf(yaml('x')), configOf(yaml('x', ', mcast_src_ip: 10.0.0.1'))),
+    ['vrrp VI_1.source: unset → 10.0.0.1'],
+    'and nothing is told twice'
+  )
+})
+
 t.test('a change is named in words, and no password is shown', async (t) => {
   const before = configOf(BASE)
   t.strictSame(diffConfig(before, configOf(BASE)), [])
