@@ -4,15 +4,15 @@ import type { Clock } from '../base/clock.js'
 import { errnoOf, messageOf } from '../base/errors.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { Run } from '../os/exec.js'
+import type { Credentials } from '../os/users.js'
 import type { NotifyCounters } from './counters.js'
-import type { ScriptUser } from './scripts.js'
 
 export interface FifoPorts {
   readonly clock: Clock
   readonly log: Log
   readonly run: Run
   /** Who gets a FIFO that we make: whoever scripts run as, as with keepalived. */
-  readonly user: () => ScriptUser | undefined
+  readonly user: () => Credentials | undefined
 }
 
 /** Far below PIPE_BUF: a line is written whole or not at all. */
@@ -126,8 +126,7 @@ export class Fifo {
   }
 
   async #giveAway(handle: FileHandle): Promise<void> {
-    const user = this.#ports.user()
-    const { uid, gid } = user ?? {}
+    const { uid, gid } = this.#ports.user() ?? {}
     if (uid === undefined || gid === undefined) return
     const failure = await this.#try(() => handle.chown(uid, gid))
     if (failure !== undefined) this.#warn(failure, 'the notify FIFO cannot be given to the user of the scripts')

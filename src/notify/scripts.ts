@@ -2,22 +2,20 @@ import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from '../base/clock.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { Run, splitCommand } from '../os/exec.js'
+import type { programProblem } from '../os/safe-program.js'
+import type { Credentials } from '../os/users.js'
 import type { NotifyCounters } from './counters.js'
 import type { Command } from './transition.js'
-
-/** Whom scripts run as; empty: as ourselves, where nobody else is possible. */
-export interface ScriptUser {
-  readonly uid?: number | undefined
-  readonly gid?: number | undefined
-}
 
 export interface ScriptPorts {
   readonly clock: Clock
   readonly log: Log
   readonly run: Run
   readonly split: typeof splitCommand
-  /** Asked before each script; undefined: there is none, and nothing is run. */
-  readonly user: () => ScriptUser | undefined
+  /** Why a program must not be run: asked before each script, since files change. */
+  readonly problemOf: typeof programProblem
+  /** Whom scripts run as, asked before each; undefined: there is no such user, and nothing is run. */
+  readonly user: () => Credentials | undefined
 }
 
 interface Job extends Command {
@@ -136,6 +134,8 @@ export class Scripts {
     if (argv === undefined) return this.#onFailure(job, 'the command line cannot be read', '')
     const user = this.#ports.user()
     if (user === undefined) return this.#onFailure(job, 'there is no user to run it as', '')
+    const problem = await this.#ports.problemOf(argv[0], user.uid)
+    if (problem !== undefined) return this.#onFailure(job, problem, '')
     const result = await this.#ports.run([...argv, ...job.extra], {
       timeoutMs: TIMEOUT_MS,
       uid: user.uid,

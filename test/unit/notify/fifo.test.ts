@@ -133,6 +133,26 @@ t.test('a file that is no FIFO is refused and not touched', async (t) => {
   t.match(log.said('a line was not written to the notify FIFO').length, 1)
 })
 
+t.test('so is anything else', async (t) => {
+  const { path, make, counters, log } = await fifos(t)
+  await mkdir(path)
+  const fifo = make()
+  fifo.write(LINE)
+  await fifo.close()
+  t.strictSame(counters, counted({ fifo_dropped: 1 }))
+  t.match(log.said('the notify FIFO cannot be used')[0]?.facts, { why: 'there is something that is no FIFO' })
+})
+
+t.test('where vipd is not root a FIFO stays its own', async (t) => {
+  const { path, clock, log, counters } = await fifos(t)
+  const fifo = new Fifo(path, { clock, log, run, user: () => ({}) }, counters)
+  fifo.write(LINE)
+  await settled(() => counters.fifo_lines === 1)
+  t.equal(statSync(path).uid, process.getuid?.())
+  await fifo.close()
+  t.strictSame(log.lines, [])
+})
+
 t.test('a FIFO that cannot be made is warned of, and made as soon as it can be', async (t) => {
   const { path, make, counters, log } = await fifos(t)
   const fifo = make('fifo/below')

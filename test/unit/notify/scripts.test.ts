@@ -1,28 +1,35 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { systemClock } from '../../../src/base/clock.js'
 import { noNotifyCounters } from '../../../src/notify/counters.js'
-import { Scripts, type ScriptUser } from '../../../src/notify/scripts.js'
+import { Scripts } from '../../../src/notify/scripts.js'
 import { run, splitCommand } from '../../../src/os/exec.js'
+import { programProblem } from '../../../src/os/safe-program.js'
+import { type Credentials, credentialsOf } from '../../../src/os/users.js'
 import { flushPromises, ManualClock } from '../../fakes/manual-clock.js'
 import { MemoryLog } from '../../fakes/memory-log.js'
 import { counted, FakeExec, failed, OK } from './fixtures.js'
 
 const command = (line: string, ...extra: string[]) => [{ line, extra }]
 
-function scripts(user: () => ScriptUser | undefined = () => ({ uid: 65534, gid: 65533 })) {
+function scripts(user: () => Credentials | undefined = () => ({ uid: 65534, gid: 65533 })) {
   const clock = new ManualClock()
   const log = new MemoryLog(clock.now)
   const exec = new FakeExec()
   const counters = noNotifyCounters()
-  const one = new Scripts({ clock, log, run: exec.run, split: splitCommand, user }, counters)
+  const asked: [string, number | undefined][] = []
+  const problemOf: typeof programProblem = async (program, uid) => {
+    asked.push([program, uid])
+    return program === '/unsafe' ? 'anybody may write to /unsafe' : undefined
+  }
+  const one = new Scripts({ clock, log, run: exec.run, split: splitCommand, problemOf, user }, counters)
   const end = async (index: number, result = OK): Promise<void> => {
     exec.started[index]?.end(result)
     await flushPromises()
   }
-  return { clock, log, exec, counters, one, end }
+  return { clock, log, exec, counters, asked, one, end }
 }
 
 t.test('a script gets its own words and then ours, 60 s, and the user that scripts run as', async (t) => {
@@ -53,6 +60,12 @@ t.test('scripts of one instance run in their order, one at a time; another insta
 })
 
 t.test('no more than 16 run at once, and every instance has its turn', async (t) => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => {
+    warnings.push(warning)
+  }
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
   const { exec, one, end } = scripts()
   for (let index = 0; index < 18; index++) one.add(`i${index}`, [...command(`/${index}`), ...command('/again')], false)
   await flushPromises()
@@ -61,6 +74,7 @@ t.test('no more than 16 run at once, and every instance has its turn', async (t)
   await end(1)
   t.strictSame(exec.lines.slice(16), ['/16', '/17'], 'the first two wait until the last two had their turn')
   t.equal(exec.running, 16)
+  t.strictSame(warnings, [], 'Node sees no leak in it')
 })
 
 t.test('of more than 32 that wait the oldest is dropped, and the last always runs', async (t) => {
@@ -119,6 +133,28 @@ t.test('without a user to run it as nothing is run, and never as root by mistake
   t.strictSame(exec.lines, [])
   t.match(log.said('a notify script failed'), [{ facts: { detail: 'there is no user to run it as' } }])
   t.strictSame(counters, counted({ scripts_run: 1, scripts_failed: 1 }))
+})
+
+t.test('a program that anybody could have changed is not run', async (t) => {
+  const { asked, exec, log, one, counters } = scripts()
+  one.add('a', [...command('/unsafe x'), ...command('/safe y')], false)
+  await flushPromises()
+  t.strictSame(exec.lines, ['/safe y'])
+  t.strictSame(asked, [
+    ['/unsafe', 65534],
+    ['/safe', 65534]
+  ])
+  t.match(log.said('a notify script failed'), [
+    { facts: { program: '/unsafe', detail: 'anybody may write to /unsafe' } }
+  ])
+  t.strictSame(counters, counted({ scripts_run: 2, scripts_failed: 1 }))
+})
+
+t.test('where vipd is not root scripts run as its own user', async (t) => {
+  const { exec, one } = scripts(() => credentialsOf({ name: 'nobody', uid: 65534, gid: 65534 }, false))
+  one.add('a', command('/n'), false)
+  await flushPromises()
+  t.strictSame([exec.started[0]?.options.uid, exec.started[0]?.options.gid], [undefined, undefined])
 })
 
 t.test('a command line that cannot be read is a failure', async (t) => {
@@ -186,29 +222,28 @@ t.test('stop', async (t) => {
   })
 })
 
-const folder = async (t: Test): Promise<string> => {
-  const path = await mkdtemp(join(tmpdir(), 'vipd-notify-'))
-  await chmod(path, 0o777)
-  t.teardown(() => rm(path, { recursive: true }))
-  return path
-}
-
 t.test('a real script: its arguments, its user, no shell in between', async (t) => {
-  const path = await folder(t)
+  const path = await mkdtemp(join(tmpdir(), 'vipd-notify-'))
+  t.teardown(() => rm(path, { recursive: true }))
+  await chmod(path, 0o755)
   const script = join(path, 'n.sh')
   await writeFile(script, `#!/bin/sh\necho "$(id -u):$(id -g) $# $*" >> "$1"\nexit 3\n`)
   await chmod(script, 0o755)
+  await writeFile(join(path, 'out'), '')
+  await chmod(join(path, 'out'), 0o666)
   const isRoot = process.getuid?.() === 0
   const user = isRoot ? { uid: 65534, gid: 65534 } : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  const ids = `${user.uid}:${user.gid}`
   const counters = noNotifyCounters()
   const log = new MemoryLog()
-  const one = new Scripts({ clock: systemClock, log, run, split: splitCommand, user: () => user }, counters)
+  const ports = { clock: systemClock, log, run, split: splitCommand, problemOf: programProblem, user: () => user }
+  const one = new Scripts(ports, counters)
   one.add('a', command(`${script} ${path}/out $HOME;x`, 'INSTANCE', 'VI_1', 'MASTER', '100'), true)
   one.add('a', command(`${script} ${path}/out second`), true)
   await one.stop()
   t.equal(
     await readFile(join(path, 'out'), 'utf8'),
-    `${user.uid}:${user.gid} 6 ${path}/out $HOME;x INSTANCE VI_1 MASTER 100\n${user.uid}:${user.gid} 2 ${path}/out second\n`
+    `${ids} 6 ${path}/out $HOME;x INSTANCE VI_1 MASTER 100\n${ids} 2 ${path}/out second\n`
   )
   t.strictSame(counters, counted({ scripts_run: 2, scripts_failed: 2 }))
   t.match(log.said('a notify script failed')[0]?.facts, { program: script, detail: 'exit status 3' })
