@@ -31,7 +31,8 @@ export class Mirror {
     const key = keyOf(index, prefix)
     if (!event.isGone) {
       this.#addresses.set(key, event.address)
-      this.#causes.delete(key)
+      // Of one that went along this may be an older word: whoever holds it again says so by `forgetCause`.
+      if (this.#causes.get(key) === 'dad-failed') this.#causes.delete(key)
       return
     }
     this.#addresses.delete(key)
@@ -62,7 +63,7 @@ export class Mirror {
     this.#causes.delete(keyOf(index, prefix))
   }
 
-  /** The kernel may have dropped it together with an address that we removed; its event has yet to come. */
+  /** The kernel will drop it together with an address that we are about to remove, if promote_secondaries is off. */
   noteWentAlong(one: KernelAddress): void {
     this.#note(keyOf(one.index, one.prefix), 'went-along')
   }
@@ -72,14 +73,13 @@ export class Mirror {
    * same subnet, where this is the first.
    */
   dependents(index: number, prefix: Prefix): KernelAddress[] {
-    if (prefix.family !== 4 || this.#addresses.get(keyOf(index, prefix))?.isSecondary === true) return []
-    return [...this.#addresses.values()].filter(
-      (one) =>
-        one.index === index &&
-        one.isSecondary &&
-        one.prefix.length === prefix.length &&
-        networkOf(one.prefix) === networkOf(prefix)
-    )
+    if (this.#addresses.get(keyOf(index, prefix))?.isSecondary === true) return []
+    return this.#ofSubnet(index, prefix).filter((one) => one.isSecondary)
+  }
+
+  /** IPv4: what is added now will be a later one of its subnet. */
+  hasFirst(index: number, prefix: Prefix): boolean {
+    return this.#ofSubnet(index, prefix).some((one) => !one.isSecondary && one.prefix.address !== prefix.address)
   }
 
   /** As `dependents`, those that vipd did not add. */
@@ -92,6 +92,17 @@ export class Mirror {
     if (prefix.family !== 6) return undefined
     return [...this.#addresses.values()].find(
       (one) => one.index === index && one.prefix.address === prefix.address && one.prefix.length !== prefix.length
+    )
+  }
+
+  #ofSubnet(index: number, prefix: Prefix): KernelAddress[] {
+    if (prefix.family !== 4) return []
+    return [...this.#addresses.values()].filter(
+      (one) =>
+        one.index === index &&
+        one.prefix.family === 4 &&
+        one.prefix.length === prefix.length &&
+        networkOf(one.prefix) === networkOf(prefix)
     )
   }
 

@@ -131,7 +131,9 @@ export class Netlink {
     const payload = encodeNewAddress(index, address, leaseS)
     const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.EXCL)
     if (errno === 0) {
-      this.#apply([{ type: 'address', isGone: false, address: justAdded(index, address) }])
+      const isSecondary = this.#mirror.hasFirst(index, address)
+      this.#apply([{ type: 'address', isGone: false, address: { ...justAdded(index, address), isSecondary } }])
+      this.#mirror.forgetCause(index, address)
       return 'added'
     }
     const other = errno === ERRNO.EEXIST ? this.#mirror.otherLength(index, address) : undefined
@@ -149,12 +151,12 @@ export class Netlink {
   /** Removes an address. That it, or its interface, is not there any more is as good. */
   async removeAddress(index: number, prefix: Prefix): Promise<void> {
     await this.#keepForeign(index, prefix)
-    const dependents = this.#mirror.dependents(index, prefix)
+    // Said before it happens: the kernel's events may be read before its reply.
+    for (const one of this.#mirror.dependents(index, prefix)) this.#mirror.noteWentAlong(one)
     const errno = await this.#change(MessageType.DELADDR, encodeDelAddress(index, prefix), 0)
     if (errno !== 0 && errno !== ERRNO.EADDRNOTAVAIL && errno !== ERRNO.ENODEV)
       throw failed('remove', prefix, reasonOf(errno), errno)
     this.#apply([{ type: 'address', isGone: true, address: justAdded(index, { ...prefix, noDad: true }) }])
-    for (const one of dependents) this.#mirror.noteWentAlong(one)
   }
 
   /**

@@ -200,7 +200,7 @@ export class Addresses {
    */
   async #hold(back: VirtualAddress[]): Promise<boolean> {
     for (const [key, place] of this.#desired) {
-      if (this.#placed.has(key) === false) this.#placed.set(key, place)
+      if (!this.#placed.has(key)) this.#placed.set(key, place)
       try {
         if (await this.#holdOne(key, place)) back.push(place.address)
         this.#unanswered = 0
@@ -230,12 +230,8 @@ export class Addresses {
       if (suppressed !== undefined) log.warn(facts, 'somebody else has the address (IPv6 DAD), added again')
       return false
     }
-    if (!wasThere) return false
-    // It is the last of its subnet now.
-    this.#placed.delete(key)
-    this.#placed.set(key, { index, address })
-    // We removed the first address of its subnet ourselves.
-    return before !== 'went-along'
+    // We may have removed the first address of its subnet ourselves.
+    return wasThere && before !== 'went-along'
   }
 
   /** A kernel that refuses is a fault at once; one that does not answer in time is asked once more, by the next renewal, while the lease lasts. */

@@ -150,8 +150,7 @@ export class Announcer {
   #burst(repeat: number, of?: readonly Whereabouts[]): void {
     if (!this.#ports.mayAnnounce()) return
     for (const one of of ?? [...this.#where.values()]) {
-      // Who was asked may have stopped us.
-      if (!this.#where.has(keyOf(one)) || one.mac.length !== 6) continue
+      if (one.mac.length !== 6) continue
       this.#laneFor(one).put(one.address, repeat, () => this.#send(one))
     }
     for (const lane of this.#lanes.values()) lane.go()

@@ -121,10 +121,11 @@ export class FakeKernel
     this.#drop(index, prefix, 'taken')
   }
 
-  /** IPv6 duplicate address detection is over: nobody has it, or somebody has, and the kernel drops it. */
-  endDad(index: number, prefix: Prefix, hasFailed: boolean): void {
-    if (hasFailed) this.#drop(index, prefix, 'taken', { isDadFailed: true, isTentative: true })
-    else this.#tell(kernelAddress(index, prefix))
+  /** IPv6 duplicate address detection is over: nobody has it, or somebody has, and the kernel drops it (or leaves it there with the flag). */
+  endDad(index: number, prefix: Prefix, end: 'free' | 'dropped' | 'left'): void {
+    const flags = { isDadFailed: true, isTentative: true }
+    if (end === 'dropped') this.#drop(index, prefix, 'taken', flags)
+    else this.#tell(kernelAddress(index, prefix, end === 'left' ? flags : {}))
   }
 
   holdAddress(index: number, address: AddressRequest, leaseS: number): Promise<'added' | 'renewed'> {
@@ -149,21 +150,18 @@ export class FakeKernel
       const told = kernelAddress(index, address, { isSecondary, isTentative })
       if (before === undefined) this.#tell(told)
       return () => {
-        if (before !== undefined) this.#mirror.forgetCause(index, address)
-        else this.#mirror.store({ type: 'address', isGone: false, address: told })
+        if (before === undefined) this.#mirror.store({ type: 'address', isGone: false, address: told })
+        this.#mirror.forgetCause(index, address)
         return before === undefined ? 'added' : 'renewed'
       }
     })
   }
 
   removeAddress(index: number, prefix: Prefix): Promise<void> {
+    for (const one of this.#mirror.dependents(index, prefix)) this.#mirror.noteWentAlong(one)
     return this.#request(() => {
-      const dependents = this.#mirror.dependents(index, prefix)
       this.#drop(index, prefix, 'remove')
-      return () => {
-        this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
-        for (const one of dependents) this.#mirror.noteWentAlong(one)
-      }
+      return () => this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
     })
   }
 

@@ -352,6 +352,7 @@ class FakeSocket extends EventEmitter {
 
 t.test('netlink', async (t) => {
   const GETLINK = 18
+  const SETLINK = 19
   const GETADDR = 22
   const setUp = async (prepare: (socket: FakeSocket) => void = () => undefined) => {
     const socket = new FakeSocket()
@@ -505,6 +506,98 @@ t.test('netlink', async (t) => {
     answer(socket, DELADDR, 0, 99, 19, 1)
     for (let i = 0; i < 3; i++) await netlink.removeAddress(2, VIP)
     await t.rejects(netlink.removeAddress(2, VIP), { code: 'ADDRESS_FAILED' })
+  })
+
+  t.test('a link is asked for by its index, and read as it is now', async (t) => {
+    const { netlink, started, socket } = await setUp()
+    await started
+    socket.answers.set(GETLINK, async () => [[{ type: NEWLINK, flags: 0, data: Buffer.from(CAPTURE.link, 'hex') }]])
+    t.match(await netlink.readLink(3), { name: 'bond0', rxPackets: 1 })
+    t.strictSame(socket.requests.at(-1), { type: GETLINK, flags: 0 })
+    answer(socket, GETLINK, 19)
+    t.equal(await netlink.readLink(3), undefined, 'it is gone')
+    socket.answers.set(GETLINK, async () => [[{ type: DELLINK, flags: 0, data: Buffer.from(CAPTURE.link, 'hex') }]])
+    t.equal(await netlink.readLink(3), undefined)
+    socket.answers.set(GETLINK, async () => [[]])
+    t.equal(await netlink.readLink(3), undefined)
+  })
+
+  t.test('an IPv6 address that is there with another length is a refusal that says so', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const wide = { address: 'fd00::99', family: 6, length: 64, ...plain } as const
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, wide, 2)))
+    answer(socket, NEWADDR, 17)
+    await t.rejects(netlink.holdAddress(2, { ...wide, length: 128 }, 2), {
+      code: 'ADDRESS_FAILED',
+      message: 'cannot add fd00::99/128: it is on the interface as fd00::99/64'
+    })
+  })
+
+  t.test('an address that duplicate detection took away is known as that until it is added again', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const six = { address: 'fd00::99', family: 6, length: 128, ...plain, noDad: false } as const
+    answer(socket, NEWADDR, 0)
+    await netlink.holdAddress(2, six, 2)
+    t.equal(netlink.addressState(2, six), 'tentative')
+    const last = Buffer.concat(encodeNewAddress(2, six, 2))
+    // IFA_FLAGS: DADFAILED, TENTATIVE.
+    last.writeUInt32LE(0x48, last.indexOf(Buffer.from('08000800', 'hex')) + 4)
+    tell(DELADDR, last)
+    t.equal(netlink.addressState(2, six), 'dad-failed')
+    await netlink.holdAddress(2, six, 2)
+    t.equal(netlink.addressState(2, six), 'tentative')
+  })
+
+  t.test('what goes with the first of a subnet, by our hand, is known as that until it is there again', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const [first, later] = ['10.0.0.1', '10.0.0.2'].map((address) => ({ ...HELD, address, length: 24 }))
+    if (first === undefined || later === undefined) throw new Error('two')
+    const secondary = Buffer.concat(encodeNewAddress(2, later, 2))
+    secondary.writeUInt32LE(0x01, secondary.indexOf(Buffer.from('08000800', 'hex')) + 4)
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, first, 2)))
+    tell(NEWADDR, secondary)
+    await netlink.removeAddress(2, first)
+    t.equal(netlink.addressState(2, first), 'missing')
+    t.equal(netlink.addressState(2, later), 'went-along')
+    tell(DELADDR, secondary)
+    t.equal(netlink.addressState(2, later), 'went-along')
+    await netlink.holdAddress(2, later, 2)
+    t.equal(netlink.addressState(2, later), 'held')
+    tell(DELADDR, secondary)
+    t.equal(netlink.addressState(2, later), 'missing', 'that was somebody else')
+    t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 0, 'the host is not touched for our own')
+  })
+
+  t.test('that one is a later one of its subnet is known before the kernel tells', async (t) => {
+    const { netlink, started } = await setUp()
+    await started
+    for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3'])
+      await netlink.holdAddress(2, { ...HELD, address, length: 24 }, 2)
+    await netlink.removeAddress(2, { ...VIP, address: '10.0.0.2', length: 24 })
+    t.equal(netlink.addressState(2, { ...VIP, address: '10.0.0.3', length: 24 }), 'held')
+    await netlink.removeAddress(2, { ...VIP, address: '10.0.0.1', length: 24 })
+    t.equal(netlink.addressState(2, { ...VIP, address: '10.0.0.3', length: 24 }), 'went-along')
+  })
+
+  t.test('what is not ours and would go with an address of ours is kept: the kernel is told once', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const vip = { ...HELD, address: '10.0.0.1', length: 24 }
+    const own = Buffer.from('0218010002000000080002000a000002080001000a000002', 'hex')
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, vip, 2)))
+    answer(socket, NEWADDR, 17, 0, 17, 0)
+    await netlink.holdAddress(2, vip, 2)
+    t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 0)
+    tell(NEWADDR, own)
+    answer(socket, SETLINK, 95)
+    await netlink.holdAddress(2, vip, 2)
+    t.equal(socket.requests.at(-1)?.type, SETLINK, 'before the lease can run out')
+    await netlink.removeAddress(2, vip)
+    t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 1)
+    t.notOk(netlink.hasAddress(2, vip))
   })
 
   t.test('one request is under way at a time, and a failed one does not stop the next', async (t) => {

@@ -211,6 +211,15 @@ t.test('a lower priority that is not to be answered is not', async (t) => {
   t.equal(at.length, 10)
 })
 
+t.test('a lower priority that is not to be answered does not put off the second burst either', async (t) => {
+  const { clock, at, one } = announcer({ refreshMs: 0, lowerPrioRepeat: 0 })
+  one.start(where)
+  await clock.advance(2000)
+  one.again()
+  await clock.advance(3000)
+  t.equal(at.length, 20)
+})
+
 t.test('a lower priority does not make the second burst of the takeover smaller', async (t) => {
   const { clock, at, one } = announcer({ refreshMs: 0, lowerPrioRepeat: 1 })
   one.start(where)

@@ -174,6 +174,18 @@ t.test('while it is held', async (t) => {
   })
 })
 
+t.test('a takeover that is given up at once leaves nothing behind', async (t) => {
+  const { clock, watch, frames, hear } = setUp()
+  watch.holding(true)
+  hear('10.0.0.1')
+  watch.holding(false)
+  t.equal(clock.pending, 0)
+  await clock.advance(3000)
+  watch.holding(true)
+  await clock.advance(GRACE_MS)
+  t.strictSame(frames, [])
+})
+
 t.test('where it listens is a level', async (t) => {
   const { watch, sockets } = setUp()
   watch.place([HERE])
@@ -221,10 +233,11 @@ t.test('256 neighbours are remembered, the longest silent are forgotten', async 
   hear('10.9.0.1')
   hear('10.9.0.2')
   for (let i = 0; i < 254; i++) hear(`10.8.0.${i}`)
-  hear('10.9.0.1')
-  hear('10.7.0.1')
+  hear('10.9.0.2')
   t.equal(watch.macOf('10.9.0.1'), OTHER_TEXT)
-  t.equal(watch.macOf('10.9.0.2'), undefined)
+  hear('10.7.0.1')
+  t.equal(watch.macOf('10.9.0.1'), undefined)
+  t.equal(watch.macOf('10.9.0.2'), OTHER_TEXT)
   t.equal(watch.macOf('10.8.0.0'), OTHER_TEXT)
 })
 
