@@ -32,7 +32,7 @@ export interface DuplicateWatchPorts {
   readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
   /** Hears the ARP of an interface. May throw. */
   readonly openArp: (interfaceIndex: number, onArp: (arp: Arp) => void) => { close(): void }
-  /** Somebody else uses an address that we hold: each time that it is heard. */
+  /** Somebody else uses an address that we hold: a quarter of a second after it was first heard, then each time. */
   readonly onDuplicate: (duplicate: Duplicate) => void
   /** Nobody has used it for half a minute, or it is not ours to watch any more. */
   readonly onClear: (address: string) => void
@@ -42,7 +42,19 @@ export interface DuplicateWatchPorts {
 const PROBE_PERIOD_MS = 10_000
 /** Without a sighting for this long it is over. */
 const CLEAR_AFTER_MS = 30_000
+/**
+ * The first sighting is told this much later, if the addresses are ours still: who takes over by right sends its advert
+ * first and announces itself a moment after, and the two may be read in any order.
+ */
+const SETTLE_MS = 250
 const MOST_MACS = 256
+
+interface Alarm {
+  lastAt: number
+  /** Until it is raised, or looked at again. */
+  timer: Timer
+  isRaised: boolean
+}
 
 /**
  * Who else has the addresses of one instance, by ARP (RFC 5227): asks before they are claimed and while they are held,
@@ -57,7 +69,7 @@ export class DuplicateWatch {
   /** Sender address → MAC, of all that was heard; the longest silent is forgotten first. */
   readonly #macs = new Map<string, string>()
   /** Addresses that somebody else uses, and when it was last heard. */
-  readonly #alarms = new Map<string, { lastAt: number; timer: Timer }>()
+  readonly #alarms = new Map<string, Alarm>()
   /** Addresses that another one used while the old master may still have held them. */
   readonly #noted = new Set<string>()
   #heldSince: number | undefined
@@ -128,7 +140,8 @@ export class DuplicateWatch {
 
   /** Addresses that somebody else uses beside us. */
   get duplicates(): { address: string; mac: string | undefined }[] {
-    return [...this.#alarms.keys()].map((address) => ({ address, mac: this.#macs.get(address) }))
+    const raised = [...this.#alarms].filter(([, { isRaised }]) => isRaised)
+    return raised.map(([address]) => ({ address, mac: this.#macs.get(address) }))
   }
 
   /** Stops listening. No call comes after it. */
@@ -178,7 +191,7 @@ export class DuplicateWatch {
     const place = this.#places.find((one) => one.interfaceIndex === interfaceIndex)
     if (this.#heldSince === undefined || place?.addresses.includes(senderAddress) !== true) return
     if (this.#ports.clock.now() - this.#heldSince < this.#graceMs) this.#noted.add(senderAddress)
-    else this.#alarm({ address: senderAddress, mac, interfaceIndex })
+    else this.#sighted({ address: senderAddress, mac, interfaceIndex })
   }
 
   #learn(address: string, mac: string): void {
@@ -188,12 +201,24 @@ export class DuplicateWatch {
     this.#macs.set(address, mac)
   }
 
-  #alarm(duplicate: Duplicate): void {
+  #sighted(duplicate: Duplicate): void {
     const { address } = duplicate
     const now = this.#ports.clock.now()
     const known = this.#alarms.get(address)
-    if (known === undefined) this.#alarms.set(address, { lastAt: now, timer: this.#look(address, CLEAR_AFTER_MS) })
-    else known.lastAt = now
+    if (known === undefined) {
+      const timer = this.#ports.clock.after(SETTLE_MS, () => this.#raise(duplicate))
+      this.#alarms.set(address, { lastAt: now, timer, isRaised: false })
+      return
+    }
+    known.lastAt = now
+    if (known.isRaised) this.#ports.onDuplicate(duplicate)
+  }
+
+  #raise(duplicate: Duplicate): void {
+    const alarm = this.#alarms.get(duplicate.address)
+    if (alarm === undefined) return
+    alarm.isRaised = true
+    alarm.timer = this.#look(duplicate.address, CLEAR_AFTER_MS - SETTLE_MS)
     this.#ports.onDuplicate(duplicate)
   }
 
@@ -209,8 +234,9 @@ export class DuplicateWatch {
   }
 
   #clear(address: string): void {
-    this.#alarms.get(address)?.timer.cancel()
+    const alarm = this.#alarms.get(address)
+    alarm?.timer.cancel()
     this.#alarms.delete(address)
-    this.#ports.onClear(address)
+    if (alarm?.isRaised === true) this.#ports.onClear(address)
   }
 }
