@@ -45,7 +45,7 @@ const TUNING: Leftover = { level: 'warning', text: 'tuning of haproxy’s engine
 const OTHER_SECTIONS: ReadonlyMap<string, Leftover> = new Map([
   ...leftovers('warning', 'vipd keeps no tables to share: left out', 'peers'),
   ...leftovers('changed', 'vipd does not resolve names: left out', 'resolvers'),
-  ...leftovers('changed', 'vipd sends no mail yet (later work): left out', 'mailers'),
+  ...leftovers('changed', 'vipd mails of VRRP transitions, not of servers: left out', 'mailers'),
   ...leftovers('changed', 'systemd’s job: a unit for each program', 'program'),
   ...leftovers('changed', 'named checks are not carried over', 'healthcheck'),
   ...leftovers(

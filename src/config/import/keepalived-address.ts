@@ -20,7 +20,7 @@ export function importAddresses(block: Directive, scope: AddressScope, report: R
     const family = parsePrefix(address)?.family
     if (family !== undefined && scope.family !== undefined && family !== scope.family) {
       const text =
-        'keepalived ignores it: it is of another family than the first address. Nobody holds it: left out. To have it held, put it into virtual_ipaddress_excluded'
+        'is of another family than the first address, so keepalived ignores it and nobody holds it: left out. To have it held, put it into virtual_ipaddress_excluded'
       report.add('warning', line, address, text)
       behind = [...behind, ...leftBehind(line)]
       continue
@@ -76,7 +76,7 @@ export const firstFamily = (block: Directive | undefined): Family =>
   (block?.block ?? []).map((line) => parsePrefix(keywordOf(line))?.family).find((one) => one !== undefined) ?? 4
 
 /** fe80::/10; never IPv4. */
-function isLinkLocal6(address: string): boolean {
+export function isLinkLocal6(address: string): boolean {
   const bytes = addressBytes(address)
   return bytes?.length === 16 && bytes[0] === 0xfe && (bytes[1] ?? 0) >> 6 === 2
 }

@@ -79,9 +79,10 @@ function from(draft: Draft, line: Directive): Omit<Item, 'node'> {
 
 export const hasKey = (draft: Draft, key: string): boolean => draft.entries.some((one) => one.key === key)
 
-/** Keeps the comments of a line that is left out. */
+/** Keeps the comments of a line that is left out; of one that holds a secret, not the line itself. */
 export function leave(draft: Draft, line: Directive): void {
-  draft.behind = [...draft.behind, ...leftBehind(line)]
+  const isSecret = /^(?:key|auth_pass)/.test(keywordOf(line))
+  draft.behind = [...draft.behind, ...leftBehind(isSecret ? { ...line, words: [keywordOf(line)] } : line)]
 }
 
 /** Leaves a line out and says why. */

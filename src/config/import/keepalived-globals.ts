@@ -190,12 +190,16 @@ const HANDLERS = new Map<string, Handler<GlobalDraft>>([
     .map((keyword) => [keyword, forInstances] as const)
 ])
 
-/** With recipients and without smtp_alert keepalived mails of nothing that VRRP does. */
+/** Mail that is half set up: in keepalived nobody gets any either. */
 function reviewMail(draft: GlobalDraft, top: readonly Directive[]): void {
   const place = draft.entries.find((one) => one.key === 'notification_email')?.place
-  if (place === undefined || canMail(top) === false || alertsOf(top).length > 0) return
-  const text = 'no transition is mailed by either: add `smtp_alert: true` to global_defs, or to an instance or a group'
-  draft.report.add('warning', place, 'notification_email', text)
+  if (place === undefined) return
+  const text = !draft.canMail
+    ? 'there is no `smtp_server`, and without one nobody gets mail, from keepalived either'
+    : alertsOf(top).length === 0
+      ? 'no transition is mailed by either: add `smtp_alert: true` to global_defs, or to an instance or a group'
+      : ''
+  if (text !== '') draft.report.add('warning', place, 'notification_email', text)
 }
 
 const alertsOf = (top: readonly Directive[]): readonly Directive[] =>

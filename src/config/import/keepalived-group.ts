@@ -12,6 +12,7 @@ import {
 import { type MailDraft, NOTIFY_HANDLERS } from './keepalived-notify.js'
 import type { Tracked, TrackedKind } from './keepalived-tracked.js'
 import { type TrackKey, type TrackScope, takeTracks } from './keepalived-tracks.js'
+import { UNWEIGHTED_GROUP } from './keepalived-weights.js'
 import { GROUP_LEFTOVERS } from './keepalived-words.js'
 import type { Report } from './report.js'
 import { type Item, item, leftBehind, list, map, scalar } from './yaml-tree.js'
@@ -90,15 +91,9 @@ const takeMembers: Handler<GroupDraft> = (draft, line) => {
   }
 }
 
-/** Weights would pull the members apart. */
-const UNWEIGHTED = {
-  level: 'changed',
-  text: 'a sync group moves as one, whatever the priority of a member, so vipd knows no weights in it: left out. Without a weight (`{ name: …, weight: 0 }`) a failure is a fault of the whole group'
-} as const
-
 const takeTrack = (key: TrackKey): Handler<GroupDraft> => {
   return (draft, line) => {
-    const scope: TrackScope = { tracked: draft.scope.tracked, interfaceName: '', unweighted: UNWEIGHTED }
+    const scope: TrackScope = { tracked: draft.scope.tracked, interfaceName: '', unweighted: UNWEIGHTED_GROUP }
     takeTracks(draft, line, key, scope)
   }
 }

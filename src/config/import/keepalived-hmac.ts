@@ -41,7 +41,14 @@ export function importHmac(block: Directive, instance: string, files: KeyFiles, 
     report.carry(line)
     const from = { above: [...behind, ...line.above], beside: line.beside, place }
     if (found !== undefined) keys.push(item(found, from))
-    else if (other !== undefined) entries.push(entry(other.key, other.node, from))
+    else if (other !== undefined) {
+      const earlier = entries.findIndex((one) => one.key === other.key)
+      if (earlier >= 0) {
+        report.add('warning', line, `auth_hmac ${other.key}`, 'stands twice: the last one counts')
+        entries.splice(earlier, 1)
+      }
+      entries.push(entry(other.key, other.node, from))
+    }
     behind = []
   }
   const place = { file: report.file, line: block.line }

@@ -2,6 +2,7 @@ import type { Family } from '../../base/ip.js'
 import { argumentOf, type Directive, keywordOf } from './directive.js'
 import { type AddressScope, firstFamily, importAddresses, linkLocalFirst } from './keepalived-address.js'
 import { importAuthentication } from './keepalived-auth.js'
+import { addDefault } from './keepalived-defaults.js'
 import {
   add,
   addList,
@@ -34,10 +35,11 @@ import { importHmac, type KeyFiles } from './keepalived-hmac.js'
 import { type MailDraft, NOTIFY_HANDLERS } from './keepalived-notify.js'
 import type { Tracked, TrackedKind } from './keepalived-tracked.js'
 import { type TrackKey, type TrackScope, takeTracks } from './keepalived-tracks.js'
-import { takePeers, takeSource } from './keepalived-unicast.js'
+import { takePeers, takeSource, type UnicastScope } from './keepalived-unicast.js'
+import { unweightedIn } from './keepalived-weights.js'
 import { INSTANCE_LEFTOVERS } from './keepalived-words.js'
 import type { Report } from './report.js'
-import { durationNode, entry, type Item, item, type ListNode, map, numberOr, scalar } from './yaml-tree.js'
+import { entry, type Item, item, type ListNode, map, numberOr } from './yaml-tree.js'
 
 /** What an instance takes from the rest of the file. */
 export interface InstanceScope {
@@ -118,7 +120,7 @@ const takeVersion: Handler<InstanceDraft> = (draft, line) => {
       draft,
       line,
       'changed',
-      'version 2',
+      'version',
       'version 2 is for IPv4 alone: an IPv6 instance has version 3. The other nodes need it too'
     )
 }
@@ -175,6 +177,15 @@ const takeNoAddress: Handler<InstanceDraft> = (draft, line) => {
   draft.report.add('changed', line, 'no_virtual_ipaddress', text)
 }
 
+const peerScope = (draft: InstanceDraft): UnicastScope => ({
+  family: draft.family,
+  source: draft.source,
+  ttl: draft.unicastTtl,
+  isChecked: [...(draft.instance.block ?? []), ...draft.scope.globals.instance].some((line) =>
+    /^(?:vrrp_)?check_unicast_src$/.test(keywordOf(line))
+  )
+})
+
 /** Keys that are for adverts of one kind only: with the other kind they mean nothing to keepalived either. */
 const forUnicast: Handler<InstanceDraft> = (draft, line) => {
   if (!draft.isUnicast)
@@ -196,33 +207,11 @@ const takeTrack = (key: TrackKey): Handler<InstanceDraft> => {
   return (draft, line) => takeTracks(draft, line, key, trackScope(draft))
 }
 
-/** Weights that keepalived ignores, and those that vipd refuses because nothing follows from them. */
 function trackScope(draft: InstanceDraft): TrackScope {
   const isCounting = draft.scope.grouped.get(nameFrom(argumentOf(draft.instance)))
-  const fault = 'Without a weight (`{ name: …, weight: 0 }`) a failure is a fault, and the address moves'
-  const unweighted =
-    isCounting === false
-      ? {
-          level: 'warning' as const,
-          text: `keepalived ignores tracks with a weight in a member of a sync group: left out. ${fault}`
-        }
-      : isCounting === true
-        ? {
-            level: 'changed' as const,
-            text: `a sync group moves as one, so vipd knows no weights in its members: left out. ${fault}`
-          }
-        : draft.isOwner
-          ? {
-              level: 'warning' as const,
-              text: `nothing lowers the owner’s priority 255, in keepalived either: left out. ${fault}`
-            }
-          : draft.isNopreempt
-            ? {
-                level: 'changed' as const,
-                text: `with nopreempt no backup takes over from a master whose priority sinks, so the weight moved nothing while that master lived: left out. ${fault}; or write \`preempt: true\` on every node`
-              }
-            : undefined
-  return { tracked: draft.scope.tracked, interfaceName: draft.interfaceName, unweighted }
+  const { isOwner, isNopreempt, interfaceName } = draft
+  const unweighted = unweightedIn({ isCounting, isOwner, isNopreempt })
+  return { tracked: draft.scope.tracked, interfaceName, unweighted }
 }
 
 const HANDLERS = new Map<string, Handler<InstanceDraft>>([
@@ -242,12 +231,9 @@ const HANDLERS = new Map<string, Handler<InstanceDraft>>([
   ['virtual_ipaddress_excluded', takeExcluded],
   ['no_virtual_ipaddress', takeNoAddress],
   ['v3_checksum_as_v2', takeChecksum],
-  [
-    'unicast_peer',
-    (draft, line) => takePeers(draft, line, { family: draft.family, source: draft.source, ttl: draft.unicastTtl })
-  ],
-  ['unicast_src_ip', (draft, line) => takeSource(draft, line, draft.isUnicast)],
-  ['mcast_src_ip', (draft, line) => takeSource(draft, line, draft.isUnicast)],
+  ['unicast_peer', (draft, line) => takePeers(draft, line, peerScope(draft))],
+  ['unicast_src_ip', (draft, line) => takeSource(draft, line, draft.family, draft.isUnicast)],
+  ['mcast_src_ip', (draft, line) => takeSource(draft, line, draft.family, draft.isUnicast)],
   ['mcast_dst_ip', takeGroup],
   ['unicast_ttl', forUnicast],
   ['check_unicast_src', forUnicast],
@@ -263,41 +249,3 @@ const HANDLERS = new Map<string, Handler<InstanceDraft>>([
   ['track_process', takeTrack('track_process')],
   ...NOTIFY_HANDLERS
 ])
-
-/** A line of global_defs, for an instance that has none of its own. */
-function addDefault(draft: InstanceDraft, line: Directive): void {
-  const keyword = keywordOf(line)
-  const bare = { ...line, above: [], beside: '' }
-  const adding = (key: string, node: Item['node']): void => {
-    draft.report.carry(line)
-    if (!hasKey(draft, key)) add(draft, key, node, bare)
-  }
-  switch (keyword) {
-    case 'vrrp_min_garp':
-      if (flagOf(line) === false) return
-      adding('garp_master_repeat', scalar(1))
-      adding('garp_master_delay', scalar(0))
-      return
-    case 'vrrp_mcast_group4':
-    case 'vrrp_mcast_group6': {
-      const isOwn = keyword.endsWith(String(draft.family))
-      const isUsual = ['224.0.0.18', 'ff02::12'].includes(argumentOf(line).toLowerCase())
-      if (isOwn && !isUsual && !draft.isUnicast) adding('mcast_dst_ip', textNode(line))
-      else draft.report.carry(line)
-      return
-    }
-    case 'v3_checksum_as_v2':
-      if (draft.version === '3' && draft.family === 4) adding(keyword, flagNode(line))
-      else draft.report.carry(line)
-      return
-    case 'vrrp_check_unicast_src':
-      if (draft.isUnicast) adding('check_unicast_src', flagNode(line))
-      else draft.report.carry(line)
-      return
-    default: {
-      const key = keyword.replace(/^vrrp_/, '')
-      const isNumber = /(?:repeat|adverts)$/.test(key)
-      adding(key, isNumber ? numberOr(argumentOf(line)) : durationNode(argumentOf(line), 's'))
-    }
-  }
-}

@@ -94,8 +94,13 @@ const takeWeight: Handler<Draft> = (draft, line) => {
 }
 
 const takeCommand: Handler<Draft> = (draft, line) => {
-  add(draft, 'script', scalar(line.words.slice(1).join(' ')), line)
-  if (line.words.length > 2) {
+  const isQuoted = /\s/.test(argumentOf(line))
+  const end = line.words.findIndex((word, i) => i > 1 && (isQuoted || SCRIPT.has(word)))
+  add(draft, 'script', scalar(line.words.slice(1, end < 0 ? undefined : end).join(' ')), line)
+  if (end >= 0) {
+    const text = 'the words after the command are ignored, by keepalived too: each keyword has a line of its own'
+    draft.report.add('warning', line, 'script', text)
+  } else if (line.words.length > 2) {
     const text = 'without quotes keepalived may take the first word alone: the whole line is the command here'
     draft.report.add('changed', line, 'script', text)
   }

@@ -1,6 +1,7 @@
 import { type Directive, keywordOf } from './directive.js'
 import { addList, type Draft, hasKey, leave, nameFrom, signedOr } from './keepalived-draft.js'
 import type { Tracked, TrackedKind } from './keepalived-tracked.js'
+import type { Unweighted } from './keepalived-weights.js'
 import { entry, type Item, item, leftBehind, list, map, type Node, scalar } from './yaml-tree.js'
 
 /** What the tracks of an instance or a group have to be judged by. */
@@ -8,8 +9,8 @@ export interface TrackScope {
   readonly tracked: ReadonlyMap<TrackedKind, ReadonlyMap<string, Tracked>>
   /** Its own interface, which is tracked always; '' for a group. */
   readonly interfaceName: string
-  /** Why a track with a weight has no place here; '' is that it has. */
-  readonly unweighted: { readonly level: 'warning' | 'changed'; readonly text: string } | undefined
+  /** Why a track with a weight has no place here; undefined: it has. */
+  readonly unweighted: Unweighted | undefined
 }
 
 export type TrackKey = 'track_interface' | 'track_script' | 'track_file' | 'track_process'

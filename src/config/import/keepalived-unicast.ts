@@ -1,6 +1,7 @@
 import { addressBytes, canonicalAddress, type Family, familyOf } from '../../base/ip.js'
 import { argumentOf, type Directive, keywordOf } from './directive.js'
-import { add, addList, type Draft, leave } from './keepalived-draft.js'
+import { isLinkLocal6 } from './keepalived-address.js'
+import { add, addList, type Draft, leave, leaveOut } from './keepalived-draft.js'
 import { entry, type Item, item, leftBehind, list, map, type Node, numberOr, scalar } from './yaml-tree.js'
 
 /** What the peers of an instance have to be judged by. */
@@ -10,6 +11,8 @@ export interface UnicastScope {
   readonly source: string
   /** unicast_ttl, the same on every node; '' is keepalived's default: 255, over IPv6 64. */
   readonly ttl: string
+  /** check_unicast_src stands somewhere. */
+  readonly isChecked: boolean
 }
 
 /** unicast_peer: the other nodes, with what vipd checks of their adverts and keepalived does not. */
@@ -36,7 +39,7 @@ export function takePeers(draft: Draft, block: Directive, scope: UnicastScope): 
     return
   }
   addList(draft, 'unicast_peer', list(items, true, [...behind, ...block.tail]), block)
-  reviewTtl(draft, block, scope, seen)
+  reviewChecks(draft, block, scope, seen)
 }
 
 function peerNode(draft: Draft, line: Directive, scope: UnicastScope, seen: Set<string>): Node | undefined {
@@ -79,18 +82,22 @@ function expectedTtl({ ttl, family }: UnicastScope): number {
   return Math.max(1, given ?? (family === 6 ? 64 : 255))
 }
 
-function reviewTtl(draft: Draft, block: Directive, scope: UnicastScope, peers: ReadonlySet<string>): void {
-  const hasLimits = (block.block ?? []).some((line) => line.words.length > 1)
-  if (hasLimits) return
+function reviewChecks(draft: Draft, block: Directive, scope: UnicastScope, peers: ReadonlySet<string>): void {
+  const lines = block.block ?? []
+  if (!scope.isChecked && lines.every((line) => line.words.length === 1)) {
+    const text = 'is off in keepalived unless said; vipd always refuses adverts that come from none of these nodes'
+    draft.report.add('warning', block, 'check_unicast_src', text)
+  }
+  if (lines.every((line) => line.words.length > 1)) return
   const ttl = expectedTtl(scope)
   const isNear = scope.source !== '' && [...peers].every((peer) => sharesNetwork(peer, scope.source))
-  const lower =
+  const limit =
     ttl === 255
-      ? ''
-      : scope.family === 6 && scope.ttl === ''
-        ? ' keepalived sends over IPv6 with hop limit 64: write the peers without `min_ttl` when every node runs vipd.'
-        : ''
-  const text = `vipd takes adverts of these peers only with TTL ${ttl} or more, so without a router on the way; keepalived takes any.${lower} A peer behind routers needs \`min_ttl\`: ${ttl} less one for each of them`
+      ? 'TTL 255'
+      : scope.ttl === ''
+        ? 'hop limit 64, which keepalived sends, or more'
+        : `TTL ${ttl}, which unicast_ttl says, or more`
+  const text = `vipd takes adverts of these nodes only with ${limit}, so with no router on the way; keepalived takes any. Behind routers a node needs \`min_ttl\`: ${ttl} less one for each`
   draft.report.add(isNear ? 'warning' : 'changed', block, 'unicast_peer', text)
 }
 
@@ -103,8 +110,13 @@ function sharesNetwork(left: string, right: string): boolean {
 }
 
 /** unicast_src_ip and mcast_src_ip are one setting in keepalived; in vipd each belongs to its kind of adverts. */
-export function takeSource(draft: Draft, line: Directive, isUnicast: boolean): void {
+export function takeSource(draft: Draft, line: Directive, family: Family, isUnicast: boolean): void {
   const key = isUnicast ? 'unicast_src_ip' : 'mcast_src_ip'
+  if (!isUnicast && familyOf(argumentOf(line)) === 6 && family === 6 && !isLinkLocal6(argumentOf(line))) {
+    const text = 'IPv6 adverts by multicast come from a link-local address (RFC 9568), here from the interface’s own'
+    leaveOut(draft, line, 'changed', keywordOf(line), text)
+    return
+  }
   add(draft, key, scalar(argumentOf(line)), line)
   if (keywordOf(line) === key) return
   const why = isUnicast ? 'there is a `unicast_peer`' : 'there is no `unicast_peer`, so keepalived sends multicast'
