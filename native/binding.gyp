@@ -10,9 +10,9 @@
       "type": "static_library",
       "cflags_cc": ["-fno-exceptions", "-fno-rtti", "-fPIC"],
       "sources": [
-        "src/accept.cc", "src/address.cc", "src/connect.cc", "src/dataplane.cc", "src/listener.cc", "src/loop_thread.cc",
-        "src/mailbox.cc", "src/prober.cc", "src/publish.cc", "src/pump.cc", "src/session.cc", "src/sockets.cc", "src/traffic.cc",
-        "src/vrrp_socket.cc", "src/worker.cc"
+        "src/accept.cc", "src/address.cc", "src/advert_sender.cc", "src/arp_socket.cc", "src/connect.cc", "src/dataplane.cc",
+        "src/datagram.cc", "src/listener.cc", "src/loop_thread.cc", "src/mailbox.cc", "src/prober.cc", "src/publish.cc",
+        "src/pump.cc", "src/session.cc", "src/sockets.cc", "src/traffic.cc", "src/vrrp_socket.cc", "src/worker.cc"
       ]
     },
     {
@@ -22,7 +22,10 @@
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_CPP_EXCEPTIONS"],
       "ldflags": ["-Wl,--as-needed", "-pthread"],
-      "sources": ["src/addon.cc", "src/addon_dataplane.cc", "src/addon_prober.cc", "src/addon_sockets.cc"]
+      "sources": [
+        "src/addon.cc", "src/addon_dataplane.cc", "src/addon_prober.cc", "src/addon_sender.cc", "src/addon_sockets.cc",
+        "src/addon_vrrp.cc"
+      ]
     }
   ]
 }

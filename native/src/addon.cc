@@ -95,6 +95,17 @@ Napi::Array array_of(const Napi::Object& object, const char* name) {
   return value.As<Napi::Array>();
 }
 
+std::vector<std::string> strings_of(const Napi::Object& object, const char* name) {
+  const Napi::Array array = array_of(object, name);
+  std::vector<std::string> strings;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value value = array.Get(i);
+    if (!value.IsString()) wrong_type(object.Env(), name, "an array of strings");
+    strings.push_back(value.As<Napi::String>().Utf8Value());
+  }
+  return strings;
+}
+
 Napi::Function function_at(const Napi::CallbackInfo& info, std::size_t index) {
   if (!info[index].IsFunction()) wrong_type(info.Env(), position(index), "a function");
   return info[index].As<Napi::Function>();
@@ -154,6 +165,8 @@ Napi::Object register_all(Napi::Env env, Napi::Object exports) {
   exports.Set("raiseDescriptorLimit", Napi::Function::New(env, js_raise_descriptor_limit, "raiseDescriptorLimit"));
   exports.Set("missingCapabilities", Napi::Function::New(env, js_missing_capabilities, "missingCapabilities"));
   register_sockets(env, exports);
+  register_vrrp(env, exports);
+  register_sender(env, exports);
   register_prober(env, exports);
   register_data_plane(env, exports);
   return exports;

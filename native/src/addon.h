@@ -14,6 +14,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "fd.h"
 
@@ -41,6 +42,7 @@ template <class T>
 [[nodiscard]] bool bool_of(const Napi::Object& object, const char* name);
 [[nodiscard]] Napi::Object object_of(const Napi::Object& object, const char* name);
 [[nodiscard]] Napi::Array array_of(const Napi::Object& object, const char* name);
+[[nodiscard]] std::vector<std::string> strings_of(const Napi::Object& object, const char* name);
 [[nodiscard]] Napi::Function function_at(const Napi::CallbackInfo& info, std::size_t index);
 [[nodiscard]] Napi::Object object_at(const Napi::CallbackInfo& info, std::size_t index);
 [[nodiscard]] Napi::Buffer<std::uint8_t> buffer_at(const Napi::CallbackInfo& info, std::size_t index);
@@ -48,6 +50,8 @@ template <class T>
 [[nodiscard]] double number_at(const Napi::CallbackInfo& info, std::size_t index, double low, double high);
 
 void register_sockets(Napi::Env env, Napi::Object exports);
+void register_vrrp(Napi::Env env, Napi::Object exports);
+void register_sender(Napi::Env env, Napi::Object exports);
 void register_prober(Napi::Env env, Napi::Object exports);
 void register_data_plane(Napi::Env env, Napi::Object exports);
 

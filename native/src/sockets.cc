@@ -83,9 +83,7 @@ Result<Fd> open_netlink_events() noexcept {
   constexpr int kReceiveBuffer = 1024 * 1024;
   Fd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
   if (!fd.open()) return Errno{errno, "socket"};
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0) {
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
-  }
+  set_receive_buffer(fd.get(), kReceiveBuffer);
   sockaddr_nl self{};
   self.nl_family = AF_NETLINK;
   self.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
@@ -94,18 +92,14 @@ Result<Fd> open_netlink_events() noexcept {
 }
 
 Received receive_netlink(int fd, std::uint8_t* buffer, std::size_t size, std::size_t& got) noexcept {
+  Envelope envelope;
+  const Received received = receive_datagram(fd, buffer, size, envelope);
+  if (received == Received::nothing || received == Received::overrun) return received;
   sockaddr_nl from{};
-  iovec part{buffer, size};
-  msghdr message{};
-  message.msg_name = &from;
-  message.msg_namelen = sizeof from;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  const ssize_t length = ::recvmsg(fd, &message, MSG_DONTWAIT);
-  if (length < 0) return errno == ENOBUFS ? Received::overrun : Received::nothing;
+  std::memcpy(&from, &envelope.from, sizeof from);
   if (from.nl_pid != 0) return Received::malformed;  // any process may send here; only the kernel is believed
-  if ((message.msg_flags & MSG_TRUNC) != 0) return Received::overrun;
-  got = static_cast<std::size_t>(length);
+  if (received == Received::malformed) return Received::overrun;
+  got = envelope.size;
   return Received::packet;
 }
 

@@ -1,12 +1,11 @@
-// Node's thread. What Node and raw-socket cannot do: raw frames, unix datagrams, VRRP and netlink sockets, limits.
+// Node's thread. What Node and raw-socket cannot do: raw frames, unix datagrams, netlink events, limits.
 #pragma once
-
-#include <netinet/in.h>
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "datagram.h"
 #include "fd.h"
 
 namespace vipd {
@@ -20,30 +19,6 @@ namespace vipd {
 [[nodiscard]] std::uint64_t raise_descriptor_limit(std::uint64_t wanted) noexcept;
 // Of CAP_NET_ADMIN and CAP_NET_RAW, those that are not in the effective set.
 [[nodiscard]] std::vector<const char*> missing_capabilities();
-
-struct VrrpOptions {
-  int family;  // AF_INET or AF_INET6
-  std::string interface;
-  unsigned interface_index;
-  std::string group;
-  std::string source;  // address that multicasts are sent from
-};
-
-struct VrrpPacket {
-  const std::uint8_t* payload;  // in the caller's buffer
-  std::size_t size;
-  char source[INET6_ADDRSTRLEN];
-  char destination[INET6_ADDRSTRLEN];
-  int ttl;
-};
-
-[[nodiscard]] Result<Fd> open_vrrp(const VrrpOptions& options) noexcept;
-[[nodiscard]] Status send_vrrp(int fd, int family, unsigned interface_index, const std::string& destination,
-                               const void* payload, std::size_t size) noexcept;
-enum class Received : std::uint8_t { packet, malformed, nothing, overrun };
-// One datagram into `buffer`. `nothing`: none is waiting, or the socket has failed.
-[[nodiscard]] Received receive_vrrp(int fd, int family, std::uint8_t* buffer, std::size_t size,
-                                    VrrpPacket& packet) noexcept;
 
 // Subscribed to links and addresses of both families.
 [[nodiscard]] Result<Fd> open_netlink_events() noexcept;

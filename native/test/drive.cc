@@ -219,12 +219,15 @@ bool run(Mode mode, double seconds, unsigned seed) {
 
 }  // namespace
 
+bool drive_sender(double seconds);  // drive_sender.cc
+
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   const double seconds = argc > 1 ? std::atof(argv[1]) : 3;
   bool good = true;
   unsigned seed = 1;
   for (const Mode mode : {Mode::copy, Mode::splice, Mode::hybrid}) good = run(mode, seconds, seed += 1000) && good;
+  good = drive_sender(seconds) && good;
   std::puts(good ? "ok" : "FAILED");
   return good ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
+import type { HistoryEvent } from '../base/history.js'
 import type { ReloadVerdict, Status } from './status.js'
 
 const TIMEOUT_MS = 5000
@@ -11,6 +12,10 @@ export const getStatus = async (socket: string): Promise<Status> => (await ask(s
 
 export const postReload = async (socket: string): Promise<ReloadVerdict> =>
   (await ask(socket, 'POST', '/v1/reload')) as ReloadVerdict
+
+/** What happened after the event of this number; after 0, everything that the daemon still knows. */
+export const getEvents = async (socket: string, since: number): Promise<readonly HistoryEvent[]> =>
+  (await ask(socket, 'GET', `/v1/events?since=${since}`)) as readonly HistoryEvent[]
 
 function ask(socketPath: string, method: string, path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {

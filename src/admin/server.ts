@@ -3,10 +3,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createConnection, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
+import { METRICS_TYPE, metricsText } from './metrics.js'
 import { type Control, isHealthy } from './status.js'
 
+/** What is answered: JSON, or with a `type` the body as it is. */
+interface Answer {
+  readonly code: number
+  readonly body: unknown
+  readonly type?: string
+}
+
 /** What may be asked, by method and path. Over TCP only what is read-only. */
-type Route = (control: Control) => Promise<{ readonly code: number; readonly body: unknown }>
+type Route = (control: Control, query: URLSearchParams) => Promise<Answer>
 
 const READ: Readonly<Record<string, Route>> = {
   'GET /v1/status': async (control) => ({ code: 200, body: await control.status() }),
@@ -14,9 +22,20 @@ const READ: Readonly<Record<string, Route>> = {
   'GET /healthz': async (control) => {
     const healthy = isHealthy(await control.status())
     return { code: healthy ? 200 : 503, body: { healthy } }
-  }
+  },
+  'GET /metrics': async (control) => ({
+    code: 200,
+    body: await metricsText(await control.status()),
+    type: METRICS_TYPE
+  })
 }
-const WRITE: Readonly<Record<string, Route>> = {
+/** On the unix socket alone. */
+const LOCAL: Readonly<Record<string, Route>> = {
+  'GET /v1/events': async (control, query) => {
+    const since = query.get('since') ?? '0'
+    if (!/^\d{1,15}$/.test(since)) return { code: 400, body: { error: 'since must be the number of an event' } }
+    return { code: 200, body: control.events(Number(since)) }
+  },
   'POST /v1/reload': async (control) => ({ code: 200, body: await control.reload() })
 }
 
@@ -46,7 +65,7 @@ export class AdminServer {
         throw new VipdError('SOCKET_DENIED', `cannot replace ${path}: ${messageOf(error)}`, { path }, error)
     })
     try {
-      await this.#listen({ path }, { ...READ, ...WRITE })
+      await this.#listen({ path }, { ...READ, ...LOCAL })
       await chmod(path, SOCKET_MODE)
     } catch (error) {
       throw new VipdError('SOCKET_DENIED', `cannot open the admin socket ${path}: ${messageOf(error)}`, { path }, error)
@@ -105,16 +124,17 @@ export class AdminServer {
     response: ServerResponse
   ): Promise<void> {
     request.resume()
-    const route = routes[`${request.method} ${request.url?.split('?')[0]}`]
-    const { code, body } =
+    const [path, query] = request.url?.split('?', 2) ?? []
+    const route = routes[`${request.method} ${path}`]
+    const { code, body, type }: Answer =
       route === undefined
         ? { code: 404, body: { error: 'not found' } }
-        : await route(this.#control).catch((error: unknown) => {
+        : await route(this.#control, new URLSearchParams(query)).catch((error: unknown) => {
             this.#onError(error)
             return { code: 500, body: { error: messageOf(error) } }
           })
-    response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    response.end(`${JSON.stringify(body)}\n`)
+    response.writeHead(code, { 'content-type': type ?? 'application/json', 'cache-control': 'no-store' })
+    response.end(type === undefined ? `${JSON.stringify(body)}\n` : body)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { HistoryEvent } from '../base/history.js'
 import type { ServiceStatus } from '../proxy/snapshot.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
 
@@ -15,6 +16,13 @@ export interface Status {
     readonly problems: readonly string[]
   }
   readonly vrrp: readonly InstanceStatus[]
+  readonly vrrp_sync_group: readonly {
+    readonly name: string
+    readonly state: string
+    readonly group: readonly string[]
+  }[]
+  /** What became of scripts, FIFO lines and mail about transitions. */
+  readonly notify: Readonly<Record<string, number>>
   readonly proxy: readonly ServiceStatus[]
   readonly process: {
     readonly event_loop_delay_p99_ms: number
@@ -27,15 +35,19 @@ export interface Status {
     readonly bytes_spliced: number
     readonly events_dropped: number
     readonly netlink_overruns: number
+    /** The thread that sends adverts has a real-time priority; null: there is no such thread. */
+    readonly advert_sender_real_time: boolean | null
   }
 }
 
 /** What became of a reload. */
 export interface ReloadVerdict {
-  readonly verdict: 'unchanged' | 'needs-restart' | 'invalid'
+  readonly verdict: 'unchanged' | 'applied' | 'needs-restart' | 'invalid'
   /** `file:line:col: what` */
   readonly problems: readonly string[]
-  /** What the file would change, in words. */
+  /** What is different now, in words. */
+  readonly applied: readonly string[]
+  /** What the file would change after a restart, in words. */
   readonly changes: readonly string[]
 }
 
@@ -43,6 +55,8 @@ export interface ReloadVerdict {
 export interface Control {
   status(): Promise<Status>
   reload(): Promise<ReloadVerdict>
+  /** The events after this number, oldest first. */
+  events(since: number): readonly HistoryEvent[]
 }
 
 /** Whether the node does its part: no instance in FAULT, every service listening. */

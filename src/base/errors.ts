@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'SOCKET_DENIED'
   | 'LISTEN_FAILED'
   | 'ADDRESS_FAILED'
+  | 'KEY_UNREADABLE'
   | 'NETLINK_FAILED'
   | 'TIMEOUT'
 

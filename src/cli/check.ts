@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { EXIT } from './exit.js'
+import { loadForHost } from './load.js'
 import { configOption } from './options.js'
 
 /** `vipd check`: every problem of a configuration at once; exit 2 if there is any. What this host lacks is said, but is no fault of the file. */
@@ -8,11 +9,8 @@ export const checkCommand: CommandModule<object, { config: string }> = {
   describe: 'Check a configuration: every problem with its place',
   builder: (yargs) => yargs.option('config', configOption),
   handler: async ({ config: file }) => {
-    const [{ loadConfig }, { formatProblem }] = await Promise.all([
-      import('../config/load.js'),
-      import('../config/problem.js')
-    ])
-    const { config, problems } = await loadConfig(file)
+    const { formatProblem } = await import('../config/problem.js')
+    const { config, problems } = await loadForHost(file)
     for (const problem of problems) process.stderr.write(`${formatProblem(file, problem)}\n`)
     if (problems.length > 0) process.exitCode = EXIT.usage
     if (config === undefined) return

@@ -1,3 +1,4 @@
+import type { Loaded } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import { EXIT } from './exit.js'
@@ -8,10 +9,18 @@ export interface Ready {
   readonly warnings: readonly string[]
 }
 
+/** Reads the configuration and looks at the programs and keys that it names. */
+export async function loadForHost(file: string): Promise<Loaded> {
+  const [{ loadConfig }, { hostChecks }] = await Promise.all([
+    import('../config/load.js'),
+    import('../daemon/host-checks.js')
+  ])
+  return loadConfig(file, hostChecks)
+}
+
 /** Reads the configuration; where it has errors, prints every problem, sets exit code 2 and gives nothing. */
 export async function loadOrExplain(file: string): Promise<Ready | undefined> {
-  const { loadConfig } = await import('../config/load.js')
-  const { config, problems } = await loadConfig(file)
+  const { config, problems } = await loadForHost(file)
   const lines = problems.map((problem) => formatProblem(file, problem))
   if (config !== undefined) return { config, warnings: lines }
   process.stderr.write(`${lines.join('\n')}\n`)

@@ -2,6 +2,7 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { checkCommand } from './check.js'
+import { eventsCommand } from './events.js'
 import { EXIT, fail } from './exit.js'
 import { importCommand } from './import.js'
 import { releaseCommand } from './release.js'
@@ -25,6 +26,7 @@ await yargs(hideBin(process.argv))
   .command(checkCommand)
   .command(importCommand)
   .command(statusCommand)
+  .command(eventsCommand)
   .command(reloadCommand)
   .command(releaseCommand)
   .demandCommand(1, 'Say what to do: one of the commands above.')

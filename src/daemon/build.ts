@@ -1,17 +1,28 @@
+import { hostname } from 'node:os'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
+import { History } from '../base/history.js'
 import type { Log } from '../base/log.js'
-import type { CheckConfig, Config } from '../config/schema.js'
+import type { CheckConfig, Config, VrrpConfig } from '../config/schema.js'
 import { tcpProbe } from '../health/tcp.js'
-import type { Addon, NativeDataPlane, NativeProber } from '../os/addon.js'
+import { Notifier } from '../notify/notifier.js'
+import type { Addon, NativeAdvertSender, NativeDataPlane, NativeProber } from '../os/addon.js'
+import { run, splitCommand } from '../os/exec.js'
+import { sendMail } from '../os/mail.js'
 import { Netlink } from '../os/netlink.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
+import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { Service } from '../proxy/service.js'
-import { Instance } from '../vrrp/instance.js'
-import { Wire } from '../vrrp/wire.js'
+import type { Tier } from '../vrrp/tracking.js'
+import { ArpHub } from './arp-hub.js'
+import { Election, virtualAddresses } from './election.js'
+import { Forwarding } from './forwarding.js'
 import { capacityFor } from './host.js'
-import { Interface } from './interfaces.js'
+import { Narrator } from './narrator.js'
 import { Pulse } from './pulse.js'
+import { ScriptUsers } from './script-users.js'
+import { makeTrackers } from './track-makers.js'
+import type { Trackers } from './trackers.js'
 
 export interface Ports {
   readonly addon: Addon
@@ -22,28 +33,37 @@ export interface Ports {
 /** Everything that a configuration stands for, made and introduced to each other. */
 export interface Parts {
   readonly netlink: Netlink
-  readonly interfaces: readonly Interface[]
-  readonly instances: readonly Instance[]
+  readonly election: Election
+  readonly trackers: Trackers
+  readonly notifier: Notifier
+  readonly history: History
+  readonly users: ScriptUsers
+  readonly narrator: Narrator
   readonly services: readonly Service[]
   readonly plane: NativeDataPlane
   readonly prober: NativeProber
+  /** null: the main loop sends adverts itself. */
+  readonly sender: NativeAdvertSender | null
   readonly threads: number
   /** Shortages of this host, as sentences. */
   readonly shortages: readonly string[]
   /** The data plane's workers go round. */
   isPlaneAlive(): boolean
-  /** From now on the instances take part, and are told what their fitness hangs on whenever it changes. */
-  begin(): void
-  /** Looks after the data plane, and after sockets that could not be opened; call it every PULSE_PERIOD_MS. */
+  /** Looks after the data plane, and after what no event tells of; call it every PULSE_PERIOD_MS. */
   pulse(): void
+  /** Reads the kernel's switches again that no event tells of. */
+  look(interfaces: readonly string[]): Promise<void>
 }
 
 /** Makes the real objects. Nothing is started. */
 export function build(config: Config, { addon, clock, log }: Ports): Parts {
   const today = (): Date => new Date()
+  const history = new History()
+  const forwarding = new Forwarding()
+  const users = new ScriptUsers(log)
   const netlink = new Netlink(
     addon,
-    () => refresh(),
+    () => election.refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
   const { threads, fits, pipes, shortage } = capacityFor(config, addon)
@@ -62,73 +82,101 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
       probe,
       random: Math.random,
       today,
-      onChange: () => refresh()
+      onChange: () => election.refresh()
     })
   })
-  const virtual = virtualAddresses(config)
-  const open: ConstructorParameters<typeof Wire>[0]['open'] = (place, handlers) =>
-    openVrrpSocket(addon, place, handlers)
-  const interfaces = [...new Set(config.vrrp.map((one) => one.interface))].map((name) => {
-    const wire = new Wire({ clock, log: log.child({ interface: name }), open })
-    return new Interface(name, wire, netlink, virtual)
-  })
-  const sendFrame = (index: number, frame: Uint8Array): void => addon.sendFrame(index, Buffer.from(frame))
-  const members = config.vrrp.flatMap((instance) => {
-    const at = interfaces.find((one) => one.name === instance.interface)
-    if (at === undefined) return []
-    const ports = { clock, log, wire: at.wire, kernel: netlink, sendFrame, today }
-    return [
-      { at, instance: new Instance(instance, ports), serving: services.filter((_, id) => serves(config, id, instance)) }
-    ]
-  })
+  const user = () => users.scripts
+  const notifier = new Notifier(
+    { global: config.global, node: hostname() },
+    { clock, log, run, split: splitCommand, user, sendMail }
+  )
+  const narrator = new Narrator({ notifier, history, log, today })
+  const trackers = makeTrackers({ clock, log, netlink, users, onChange: () => election.refresh() })
   const pulse = new Pulse()
   let isAlive = true
-  let hasBegun = false
 
   /** The cross wires: an instance whose services cannot be served is no master. proxy and vrrp never hear of each other. */
-  function refresh(): void {
-    if (!hasBegun) return
-    for (const at of interfaces) {
-      const kernel = at.look()
-      for (const member of members.filter((one) => one.at === at)) {
-        const outside = member.serving.map((service) => service.fault).filter((fault) => fault !== undefined)
-        if (!isAlive && services.length > 0) outside.push('the data plane stands still')
-        member.instance.update({ ...kernel, outside })
-      }
-      at.settle()
-    }
+  function servingOf(instance: VrrpConfig): { readonly faults: readonly string[]; readonly tier: Tier } {
+    const serving = services.filter((service) => serves(service, instance))
+    const faults = serving.map((service) => service.fault).filter((fault) => fault !== undefined)
+    if (!isAlive && services.length > 0) faults.push('the data plane stands still')
+    const reaches = serving.map((service) => service.reach(isOwnAddress))
+    const tier = reaches.includes('nothing') ? 'nothing' : reaches.includes('local') ? 'local' : 'serving'
+    return { faults, tier }
   }
+
+  const isOwnAddress = (host: string): boolean =>
+    [...netlink.addresses()].some((one) => one.prefix.address === host && one.protocol !== VIPD_PROTOCOL)
+
+  const sender =
+    config.vrrp.length === 0
+      ? null
+      : openSender(addon, config.global.realTimePriority, (error) =>
+          log.warn({ error }, 'no thread for adverts: the main loop sends them')
+        )
+  const election = new Election({
+    clock,
+    log,
+    netlink,
+    trackers,
+    sender,
+    today,
+    servingOf,
+    open: (place, handlers) => openVrrpSocket(addon, place, handlers),
+    openArp: new ArpHub(addon).open,
+    sendFrame: (index, frame) => addon.sendFrame(index, Buffer.from(frame)),
+    isRouter: forwarding.isRouter,
+    nowUtcMs: () => Date.now(),
+    onTransition: narrator.onTransition,
+    onPriority: narrator.onPriority,
+    onGroup: narrator.onGroup,
+    onCondition: narrator.onCondition
+  })
 
   return {
     netlink,
-    interfaces,
-    instances: members.map((one) => one.instance),
+    election,
+    trackers,
+    notifier,
+    history,
+    users,
+    narrator,
     services,
     plane,
     prober,
+    sender,
     threads,
     shortages: shortage === undefined ? [] : [shortage],
     isPlaneAlive: () => isAlive,
-    begin() {
-      hasBegun = true
-      refresh()
-    },
     pulse() {
       const was = isAlive
       isAlive = pulse.look(plane.counters().heartbeats)
       if (was !== isAlive && isAlive) log.info({}, 'data plane moves again')
       if (was !== isAlive && !isAlive) log.error({}, 'data plane stands still')
-      if (was !== isAlive || interfaces.some((at) => at.isDeaf)) refresh()
+      if (was !== isAlive || election.needsLook) election.refresh()
+    },
+    async look(interfaces) {
+      const links = interfaces.map((name) => netlink.link(name)).filter((link) => link !== undefined)
+      await forwarding.read(links)
     }
   }
 }
 
-/** Every address that the instances hold between them. */
-export const virtualAddresses = (config: Config): ReadonlySet<string> =>
-  new Set(config.vrrp.flatMap((one) => one.virtualIpaddress.map((prefix) => prefix.address)))
+function openSender(
+  addon: Pick<Addon, 'AdvertSender'>,
+  realTimePriority: number,
+  onError: (error: string) => void
+): NativeAdvertSender | null {
+  try {
+    return new addon.AdvertSender({ realTimePriority })
+  } catch (error) {
+    onError(messageOf(error))
+    return null
+  }
+}
 
 /** Whether a service is what clients of the instance's addresses reach: it listens on one of them, or on the wildcard. */
-function serves(config: Config, id: number, instance: Config['vrrp'][number]): boolean {
-  const hosts = config.proxy[id]?.bind.map((bind) => bind.host) ?? []
-  return hosts.some((host) => host === '0.0.0.0' || instance.virtualIpaddress.some((prefix) => prefix.address === host))
+function serves(service: Service, instance: VrrpConfig): boolean {
+  const virtual = virtualAddresses({ vrrp: [instance] })
+  return service.binds.some(({ host }) => host === '0.0.0.0' || host === '::' || virtual.has(host))
 }

@@ -3,15 +3,20 @@ import { AdminServer } from '../admin/server.js'
 import type { Control, ReloadVerdict, Status } from '../admin/status.js'
 import type { Timer } from '../base/clock.js'
 import { messageOf, VipdError } from '../base/errors.js'
-import { diffConfig } from '../config/diff.js'
+import type { HistoryEvent } from '../base/history.js'
 import { loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import type { Systemd } from '../os/systemd.js'
-import { build, type Parts, type Ports, virtualAddresses } from './build.js'
+import { build, type Parts, type Ports } from './build.js'
+import { type Keys, virtualAddresses } from './election.js'
+import { startHeart } from './heart.js'
+import { hostChecks } from './host-checks.js'
+import { loadKeys } from './keys.js'
 import { takeAddressLock } from './lock.js'
 import { Meter } from './meter.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
+import { mergeForReload } from './reload.js'
 import { sweep } from './sweep.js'
 
 export interface DaemonSettings {
@@ -24,6 +29,7 @@ export interface DaemonSettings {
 }
 
 const METER_WINDOW_MS = 60_000
+const LOOK_PERIOD_MS = 5000
 const STOP_SLACK_MS = 2000
 const DRAIN_LOOK_MS = 50
 
@@ -36,11 +42,15 @@ export class Daemon implements Control {
   readonly #admin: AdminServer
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
-  readonly #startedAt = new Date()
+  /** What is in force: of the proxy what it was started with. */
+  #config: Config
+  #loadedAt = new Date()
+  #reloading: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
 
   constructor(settings: DaemonSettings, ports: Ports & { readonly systemd: Systemd }) {
     this.#settings = settings
+    this.#config = settings.config
     this.#ports = ports
     this.#systemd = ports.systemd
     requireCapabilities(settings.config, ports.addon.missingCapabilities())
@@ -56,16 +66,21 @@ export class Daemon implements Control {
     await this.#admin.listenUnix(config.admin.socket)
     if (config.admin.listen !== undefined)
       await this.#admin.listenTcp(config.admin.listen.host, config.admin.listen.port)
+    const { keys, problems: keyProblems } = await loadKeys(config, process.env)
+    if (keyProblems.length > 0) throw new VipdError('KEY_UNREADABLE', keyProblems.join('; '))
     await this.#startNetlink()
+    await this.#apply(config, keys)
     // A SIGTERM may have come meanwhile: what has been stopped is not started.
     if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
     for (const service of this.#parts.services) service.start()
-    this.#parts.begin()
+    this.#timers.push(startHeart(clock, this.#parts.sender, this.#parts.isPlaneAlive))
+    this.#parts.election.begin()
     this.#meter.start()
     this.#timers.push(
       clock.every(PULSE_PERIOD_MS, () => this.#parts.pulse()),
+      clock.every(LOOK_PERIOD_MS, () => void this.#parts.look(this.#interfaces)),
       clock.every(METER_WINDOW_MS, () => this.#meter.turn())
     )
     this.#startWatchdog()
@@ -91,8 +106,14 @@ export class Daemon implements Control {
       node: hostname(),
       pid: process.pid,
       uptime_s: Math.floor(process.uptime()),
-      config: { path, loaded_at: this.#startedAt.toISOString(), problems: [...problems, ...this.#parts.shortages] },
-      vrrp: this.#parts.instances.map((instance) => instance.snapshot()),
+      config: { path, loaded_at: this.#loadedAt.toISOString(), problems: [...problems, ...this.#parts.shortages] },
+      vrrp: this.#parts.election.instances.map((instance) => instance.snapshot()),
+      vrrp_sync_group: this.#parts.election.groups.map(({ name, role, members }) => ({
+        name,
+        state: role,
+        group: members
+      })),
+      notify: { ...this.#parts.notifier.counters },
       proxy: this.#parts.services.map((service, id) =>
         service.snapshot(counters.services.find((one) => one.id === id))
       ),
@@ -102,19 +123,55 @@ export class Daemon implements Control {
         data_plane_alive: this.#parts.isPlaneAlive(),
         bytes_spliced: counters.bytesSpliced,
         events_dropped: counters.eventsDropped,
-        netlink_overruns: this.#parts.netlink.overruns
+        netlink_overruns: this.#parts.netlink.overruns,
+        advert_sender_real_time: this.#parts.sender?.isRealTime ?? null
       }
     }
   }
 
-  /** Validates the file as it is now and says what it would change. Applying it takes a restart. */
-  async reload(): Promise<ReloadVerdict> {
+  events(since: number): readonly HistoryEvent[] {
+    return this.#parts.history.since(since)
+  }
+
+  /**
+   * Validates the file as it is now, whole; then applies what is about VRRP and names what takes a restart. A file with
+   * an error changes nothing. One at a time.
+   */
+  reload(): Promise<ReloadVerdict> {
+    const turn = this.#reloading.then(() => this.#reload())
+    this.#reloading = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #reload(): Promise<ReloadVerdict> {
     const { path } = this.#settings
-    const loaded = await loadConfig(path)
+    const loaded = await loadConfig(path, hostChecks)
     const problems = loaded.problems.map((problem) => formatProblem(path, problem))
-    if (loaded.config === undefined) return { verdict: 'invalid', problems, changes: [] }
-    const changes = diffConfig(this.#settings.config, loaded.config)
-    return { verdict: changes.length === 0 ? 'unchanged' : 'needs-restart', problems, changes }
+    const invalid = { verdict: 'invalid', applied: [], changes: [] } as const
+    if (loaded.config === undefined || this.#stopping !== undefined) return { ...invalid, problems }
+    const { keys, problems: keyProblems } = await loadKeys(loaded.config, process.env)
+    if (keyProblems.length > 0) return { ...invalid, problems: [...problems, ...keyProblems] }
+    const { config, applied, changes } = mergeForReload(this.#config, loaded.config)
+    // Keys are read again although the file names the same: that is how they are rotated.
+    await this.#apply(config, keys)
+    this.#config = config
+    this.#loadedAt = new Date()
+    const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
+    return { verdict, problems, applied, changes }
+  }
+
+  async #apply(config: Config, keys: Keys): Promise<void> {
+    const { users, narrator, notifier, trackers, election } = this.#parts
+    await users.configure(config)
+    narrator.configure(config)
+    notifier.configure(config.global)
+    trackers.configure(config)
+    await this.#parts.look(interfacesOf(config))
+    await election.configure(config, keys)
+  }
+
+  get #interfaces(): readonly string[] {
+    return interfacesOf(this.#config)
   }
 
   async #startNetlink(): Promise<void> {
@@ -134,7 +191,7 @@ export class Daemon implements Control {
       this.#ports.log.warn({}, 'another vipd runs in this network namespace: nothing is swept')
       return
     }
-    const swept = await sweep(this.#parts.netlink, this.#settings.config)
+    const swept = await sweep(this.#parts.netlink, this.#config)
     if (swept.length > 0) this.#ports.log.warn({ addresses: swept }, 'removed addresses that a dead daemon had left')
   }
 
@@ -150,13 +207,13 @@ export class Daemon implements Control {
   }
 
   #summary(): string {
-    const roles = this.#parts.instances.map((instance) => `${instance.name} ${instance.role}`)
+    const roles = this.#parts.election.instances.map((instance) => `${instance.name} ${instance.role}`)
     return roles.length === 0 ? 'proxy only' : roles.join(', ')
   }
 
   async #stop(reason: string): Promise<void> {
     const { log, clock } = this.#ports
-    const { instances, services, plane, prober, netlink, interfaces } = this.#parts
+    const { election, trackers, notifier, services, plane, prober, netlink, sender } = this.#parts
     log.info({ reason }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
@@ -166,14 +223,16 @@ export class Daemon implements Control {
       process.exit(1)
     })
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
-    const virtual = virtualAddresses(this.#settings.config)
-    const resigned = instances.map((instance) => instance.stop())
+    const virtual = virtualAddresses(this.#config)
+    const resigned = election.stop()
     for (const service of services) service.stop(service.binds.some((bind) => virtual.has(bind.host)))
-    await Promise.allSettled(resigned)
-    await this.#drained(limitMs)
+    trackers.stop()
+    await resigned
+    await Promise.all([notifier.stop(), this.#drained(limitMs)])
     plane.stop()
     prober.close()
-    for (const { wire } of interfaces) wire.place(null)
+    sender?.close()
+    election.close()
     netlink.stop()
     this.#meter.stop()
     await this.#admin.close()
@@ -195,6 +254,10 @@ export class Daemon implements Control {
     })
   }
 }
+
+const interfacesOf = (config: Pick<Config, 'vrrp'>): readonly string[] => [
+  ...new Set(config.vrrp.map((one) => one.interface))
+]
 
 function requireCapabilities(config: Config, missing: readonly string[]): void {
   if (config.vrrp.length === 0 || missing.length === 0) return

@@ -1,59 +1,161 @@
+import type { Clock } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
+import type { Family } from '../base/ip.js'
+import type { VrrpConfig } from '../config/schema.js'
 import type { Netlink } from '../os/netlink.js'
 import { type Link, VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import type { Fitness } from '../vrrp/tracking.js'
 import type { Wire } from '../vrrp/wire.js'
 
-/** One interface as its instances need it: follows the link wherever it goes, and keeps the wire open on it. */
+export interface InterfacePorts {
+  readonly clock: Pick<Clock, 'now'>
+  readonly netlink: Pick<Netlink, 'link' | 'addresses' | 'readLink'>
+  readonly newWire: (family: Family) => Wire
+  /** Every virtual address of the configuration: none of them is a source. */
+  readonly virtual: () => ReadonlySet<string>
+}
+
+/** What an interface is like now, for all of its instances. */
+export interface LinkState {
+  readonly link: Link | undefined
+  readonly linkUpAt: number
+  /** Anything was received since it came up. */
+  readonly isHeard: boolean
+}
+
+/** One interface as its instances need it: follows the link wherever it goes, and keeps a wire open on it for each family. */
 export class Interface {
   readonly name: string
-  readonly wire: Wire
-  readonly #netlink: Pick<Netlink, 'link' | 'addresses'>
-  readonly #virtual: ReadonlySet<string>
-  #source: string | undefined
+  readonly #ports: InterfacePorts
+  readonly #wires = new Map<Family, Wire>()
+  readonly #sources = new Map<Family, string>()
+  readonly #lost = new Set<Family>()
   #isDeaf = false
-  #isLost = true
+  #isRunning: boolean | undefined
+  #upAt: number
+  #isHeard = false
+  /** What had been received when the link came up. */
+  #receivedBefore = 0
+  #isAsking = false
 
-  /** @param virtual every virtual address of the configuration: none of them is a source */
-  constructor(name: string, wire: Wire, netlink: Pick<Netlink, 'link' | 'addresses'>, virtual: ReadonlySet<string>) {
+  constructor(name: string, ports: InterfacePorts) {
     this.name = name
-    this.wire = wire
-    this.#netlink = netlink
-    this.#virtual = virtual
+    this.#ports = ports
+    this.#upAt = ports.clock.now()
   }
 
-  /** The socket could not be opened when last looked: to be tried again, for no event tells when it can be. */
-  get isDeaf(): boolean {
-    return this.#isDeaf
+  wire(family: Family): Wire {
+    const wire = this.#wires.get(family) ?? this.#ports.newWire(family)
+    this.#wires.set(family, wire)
+    return wire
+  }
+
+  /** A socket could not be opened, or the link was not heard on yet: to be looked at again, for no event tells. */
+  get needsLook(): boolean {
+    return this.#isDeaf || (this.#isRunning === true && !this.#isHeard)
   }
 
   /** What the kernel says now. */
-  look(): Pick<Fitness, 'link' | 'source' | 'wireFault'> {
-    const link = this.#netlink.link(this.name)
-    this.#source = link === undefined ? undefined : this.#sourceOn(link)
-    const isPlaced = link !== undefined && this.#source !== undefined
-    // Without a place the socket stays open for the moment: a master has to say goodbye over it. See `settle`.
-    const wireFault = isPlaced
-      ? this.wire.place({ interface: this.name, interfaceIndex: link.index, source: this.#source ?? '' })
-      : undefined
-    this.#isLost = !isPlaced
-    this.#isDeaf = wireFault !== undefined
-    return { link, source: this.#source, wireFault }
+  look(): LinkState {
+    const link = this.#ports.netlink.link(this.name)
+    const isRunning = link?.isUp === true && link.isRunning
+    if (isRunning && this.#isRunning === false) {
+      this.#upAt = this.#ports.clock.now()
+      this.#isHeard = false
+      this.#receivedBefore = link.rxPackets
+    }
+    this.#isRunning = isRunning
+    if (link !== undefined && link.rxPackets > this.#receivedBefore) this.#isHeard = true
+    if (isRunning && !this.#isHeard) this.#ask(link)
+    this.#isDeaf = false
+    return { link, linkUpAt: this.#upAt, isHeard: this.#isHeard }
   }
 
-  /** Closes the socket of an interface that is lost: after its instances have been told, so that a renamed one still carried their priority 0. */
+  /**
+   * Opens the wire of a family where the interface is now, for these instances. Without a place it stays open for the
+   * moment: a master has to say goodbye over it. See `settle`.
+   * @returns why it cannot be opened
+   */
+  place(family: Family, link: Link | undefined, configs: readonly VrrpConfig[]): string | undefined {
+    const source = link === undefined ? undefined : (this.#sourceOn(link, family) ?? this.#configured(link, configs))
+    if (link === undefined || source === undefined) {
+      this.#lost.add(family)
+      return undefined
+    }
+    this.#lost.delete(family)
+    this.#sources.set(family, source)
+    const groups = [...new Set(configs.flatMap((one) => (one.unicast === null ? [one.group] : [])))].sort()
+    const fault = this.wire(family).place({ interface: this.name, interfaceIndex: link.index, source, groups })
+    if (fault !== undefined) this.#isDeaf = true
+    return fault
+  }
+
+  /** Where an instance's adverts come from: the configured address where it is there, else the interface's own. */
+  sourceOf(link: Link | undefined, config: VrrpConfig): Pick<Fitness, 'source' | 'sourceFault'> {
+    const { family, source: wanted } = config
+    if (wanted !== null) {
+      const isThere = link !== undefined && this.#own(link, family).some((one) => one === wanted)
+      return { source: isThere ? wanted : undefined, sourceFault: `${this.name} does not have the address ${wanted}` }
+    }
+    const what = family === 4 ? 'IPv4 address' : 'link-local IPv6 address'
+    const isGlobal = family === 6 && config.unicast?.peers.some((peer) => !isLinkLocal(peer.address))
+    const source = link === undefined ? undefined : this.#sourceOn(link, family, isGlobal)
+    return { source, sourceFault: `${this.name} has no ${isGlobal ? 'IPv6 address' : what} to send adverts from` }
+  }
+
+  /** Closes the sockets of an interface that is lost: after its instances have been told, so that a renamed one still carried their priority 0. */
   settle(): void {
-    if (this.#isLost) void this.wire.flush().then(() => this.#isLost && this.wire.place(null))
+    for (const family of this.#lost) {
+      const wire = this.#wires.get(family)
+      void wire?.flush().then(() => this.#lost.has(family) && wire.place(null))
+    }
+  }
+
+  close(): void {
+    for (const wire of this.#wires.values()) wire.place(null)
+  }
+
+  /** The kernel tells of a link's counters only when something else about it changes. */
+  #ask(link: Link): void {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    this.#ports.netlink
+      .readLink(link.index)
+      .then((read) => {
+        if (read !== undefined && read.rxPackets > this.#receivedBefore) this.#isHeard = true
+      })
+      .catch((error: unknown) => void messageOf(error))
+      .finally(() => {
+        this.#isAsking = false
+      })
   }
 
   /** The address we have sent from stays as long as it is there; else the first that is no VIP. */
-  #sourceOn(link: Link): string | undefined {
-    const own = [...this.#netlink.addresses()].filter(
-      (one) =>
-        one.index === link.index &&
-        one.prefix.family === 4 &&
-        one.protocol !== VIPD_PROTOCOL &&
-        !this.#virtual.has(one.prefix.address)
-    )
-    return (own.find((one) => one.prefix.address === this.#source) ?? own[0])?.prefix.address
+  #sourceOn(link: Link, family: Family, isGlobal = false): string | undefined {
+    const own = this.#own(link, family).filter((one) => family === 4 || isLinkLocal(one) !== isGlobal)
+    return own.find((one) => one === this.#sources.get(family)) ?? own[0]
+  }
+
+  #configured(link: Link, configs: readonly VrrpConfig[]): string | undefined {
+    return configs.map((one) => this.sourceOf(link, one).source).find((one) => one !== undefined)
+  }
+
+  /** Usable addresses of the interface that are nobody's virtual ones. */
+  #own(link: Link, family: Family): string[] {
+    const virtual = this.#ports.virtual()
+    return [...this.#ports.netlink.addresses()]
+      .filter(
+        (one) =>
+          one.index === link.index &&
+          one.prefix.family === family &&
+          one.protocol !== VIPD_PROTOCOL &&
+          !one.isTentative &&
+          !one.isDadFailed &&
+          !virtual.has(one.prefix.address)
+      )
+      .map((one) => one.prefix.address)
   }
 }
+
+/** fe80::/10 */
+const isLinkLocal = (address: string): boolean => /^fe[89ab]/i.test(address)

@@ -33,10 +33,21 @@ export async function serve(settings: DaemonSettings): Promise<void> {
     log.flush()
     process.exit(1)
   })
+  blockOnPurpose(process.env['VIPD_TEST_BLOCK'])
   try {
     await daemon.start()
   } catch (error) {
     await daemon.stop('could not start')
     throw error
   }
+}
+
+/** For tests alone: `300/2000` holds the main loop for 300 ms every 2 s, as a garbage collection of a large heap would. */
+function blockOnPurpose(setting: string | undefined): void {
+  const [holdMs = 0, periodMs = 0] = (setting ?? '').split('/').map(Number)
+  if (!(holdMs > 0 && periodMs > holdMs)) return
+  systemClock.every(periodMs, () => {
+    const until = systemClock.now() + holdMs
+    while (systemClock.now() < until);
+  })
 }

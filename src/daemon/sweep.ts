@@ -34,7 +34,10 @@ function isConfigured(
   return (config?.vrrp ?? []).some(
     (instance) =>
       instance.priority !== 255 &&
-      netlink.link(instance.interface)?.index === address.index &&
-      instance.virtualIpaddress.some((vip) => formatPrefix(vip) === formatPrefix(address.prefix))
+      [...instance.virtualIpaddress, ...instance.virtualIpaddressExcluded].some(
+        (vip) =>
+          netlink.link(vip.dev ?? instance.interface)?.index === address.index &&
+          formatPrefix(vip) === formatPrefix(address.prefix)
+      )
   )
 }

@@ -3,14 +3,19 @@ import { MessageType } from 'netlink/dist/rt/structs.js'
 import { VipdError } from '../base/errors.js'
 import { formatPrefix, type Prefix } from '../base/ip.js'
 import type { Addon, NativeCloseable } from './addon.js'
+import { type AddressState, Mirror } from './mirror.js'
 import {
+  type AddressRequest,
   decodeEvent,
   decodeEvents,
   encodeDelAddress,
+  encodeGetLink,
   encodeNewAddress,
+  encodePromoteSecondaries,
   type KernelAddress,
   type KernelEvent,
-  type Link
+  type Link,
+  VIPD_PROTOCOL
 } from './rtnetlink.js'
 
 /** struct nlmsgerr type. */
@@ -21,8 +26,9 @@ const ERRNO = { EEXIST: 17, ENODEV: 19, EADDRNOTAVAIL: 99, EPERM: 1 } as const
 const ERRNO_NAMES = new Map<number, string>([
   [1, 'EPERM: CAP_NET_ADMIN is missing'],
   [12, 'ENOMEM: the kernel is out of memory'],
+  [13, 'EACCES: IPv6 is switched off on the interface (disable_ipv6)'],
   [19, 'ENODEV: the interface is gone'],
-  [22, 'EINVAL: the kernel refuses it'],
+  [22, 'EINVAL: the kernel refuses it (an address of the same subnet with another scope is already there?)'],
   [95, 'EOPNOTSUPP: the kernel does not support it']
 ])
 
@@ -40,8 +46,9 @@ export class Netlink {
   #requests: NetlinkSocket | undefined
   #events: NativeCloseable | undefined
   #queue: Promise<unknown> = Promise.resolve()
-  #links = new Map<number, Link>()
-  #addresses = new Map<string, KernelAddress>()
+  #mirror = new Mirror()
+  /** Interfaces whose promote_secondaries was asked for. */
+  readonly #promoting = new Set<number>()
   #overruns = 0
   /** Events were lost since the last reading began. */
   #isLost = false
@@ -90,50 +97,90 @@ export class Netlink {
   }
 
   link(name: string): Link | undefined {
-    for (const link of this.#links.values()) if (link.name === name) return link
+    for (const link of this.#mirror.links.values()) if (link.name === name) return link
+    return undefined
+  }
+
+  /** Asks the kernel for one link as it is now: its counters change without any event. undefined: it is gone. */
+  async readLink(index: number): Promise<Link | undefined> {
+    const reply = await this.#request(MessageType.GETLINK, [encodeGetLink(index)], 0)
+    if (reply === undefined || reply.type === NLMSG_ERROR) return undefined
+    for (const event of decodeEvent(reply.type, Buffer.concat([reply.data].flat())))
+      if (event.type === 'link' && !event.isGone) return event.link
     return undefined
   }
 
   addresses(): Iterable<KernelAddress> {
-    return this.#addresses.values()
+    return this.#mirror.addresses()
   }
 
   hasAddress(index: number, prefix: Prefix): boolean {
-    return this.#addresses.has(keyOf(index, prefix))
+    return this.#mirror.hasAddress(index, prefix)
+  }
+
+  /** How an address is, as far as the kernel has told. */
+  addressState(index: number, prefix: Prefix): AddressState {
+    return this.#mirror.stateOf(index, prefix)
   }
 
   /**
    * Holds an address for `leaseS` more seconds, adding it where it is missing.
    * @returns 'added' when it was missing, 'renewed' when it was there
    */
-  async holdAddress(index: number, prefix: Prefix, leaseS: number): Promise<'added' | 'renewed'> {
-    const payload = encodeNewAddress(index, prefix, leaseS)
+  async holdAddress(index: number, address: AddressRequest, leaseS: number): Promise<'added' | 'renewed'> {
+    const payload = encodeNewAddress(index, address, leaseS)
     const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.EXCL)
     if (errno === 0) {
-      this.#apply([{ type: 'address', isGone: false, address: { index, prefix, protocol: 0, isLeased: true } }])
+      const isSecondary = this.#mirror.hasFirst(index, address)
+      this.#apply([{ type: 'address', isGone: false, address: { ...justAdded(index, address), isSecondary } }])
+      this.#mirror.forgetCause(index, address)
       return 'added'
     }
+    const other = errno === ERRNO.EEXIST ? this.#mirror.otherLength(index, address) : undefined
+    if (other !== undefined) throw failed('add', address, `it is on the interface as ${formatPrefix(other.prefix)}`)
     const renewed =
       errno === ERRNO.EEXIST
         ? await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.REPLACE)
         : errno
-    if (renewed !== 0) throw failed('add', prefix, renewed)
+    if (renewed !== 0) throw failed('add', address, reasonOf(renewed), renewed)
+    this.#mirror.forgetCause(index, address)
+    await this.#keepForeign(index, address)
     return 'renewed'
   }
 
   /** Removes an address. That it, or its interface, is not there any more is as good. */
   async removeAddress(index: number, prefix: Prefix): Promise<void> {
+    await this.#keepForeign(index, prefix)
+    // Said before it happens: the kernel's events may be read before its reply.
+    for (const one of this.#mirror.dependents(index, prefix)) this.#mirror.noteWentAlong(one)
     const errno = await this.#change(MessageType.DELADDR, encodeDelAddress(index, prefix), 0)
-    if (errno !== 0 && errno !== ERRNO.EADDRNOTAVAIL && errno !== ERRNO.ENODEV) throw failed('remove', prefix, errno)
-    this.#apply([{ type: 'address', isGone: true, address: { index, prefix, protocol: 0, isLeased: true } }])
+    if (errno !== 0 && errno !== ERRNO.EADDRNOTAVAIL && errno !== ERRNO.ENODEV)
+      throw failed('remove', prefix, reasonOf(errno), errno)
+    this.#apply([{ type: 'address', isGone: true, address: justAdded(index, { ...prefix, noDad: true }) }])
   }
 
-  #change(type: number, payload: Uint8Array[], flags: number): Promise<number> {
+  /**
+   * The kernel drops the later addresses of a subnet with the first. Where that is ours (everything else had been
+   * flushed for a moment), the host's own must not go with it, neither by our hand nor when a lease runs out: it is
+   * told to promote them. Asked for once; best effort.
+   */
+  async #keepForeign(index: number, prefix: Prefix): Promise<void> {
+    if (this.#promoting.has(index) || this.#mirror.foreignDependents(index, prefix).length === 0) return
+    this.#promoting.add(index)
+    await this.#change(MessageType.SETLINK, encodePromoteSecondaries(index), 0).catch(() => undefined)
+  }
+
+  /** @returns the errno, 0 for success */
+  async #change(type: number, payload: Uint8Array[], flags: number): Promise<number> {
+    const reply = await this.#request(type, payload, flags)
+    if (reply === undefined || reply.type !== NLMSG_ERROR) return 0
+    return -parseError(Buffer.concat([reply.data].flat()), reply.flags).errno
+  }
+
+  #request(type: number, payload: Uint8Array[], flags: number) {
     return this.#enqueue(async (socket) => {
       const [messages] = await socket.request(type, payload, { checkError: false, flags, timeout: REQUEST_TIMEOUT_MS })
-      const reply = messages[0]
-      if (reply === undefined || reply.type !== NLMSG_ERROR) return 0
-      return -parseError(Buffer.concat([reply.data].flat()), reply.flags).errno
+      return messages[0]
     })
   }
 
@@ -151,19 +198,17 @@ export class Netlink {
   async #resync(): Promise<void> {
     this.#heard = []
     try {
-      const { links, addresses } = await this.#dump()
-      for (const event of this.#heard) store(links, addresses, event)
-      this.#links = links
-      this.#addresses = addresses
+      const mirror = await this.#dump()
+      for (const event of this.#heard) mirror.store(event)
+      this.#mirror = mirror
     } finally {
       this.#heard = undefined
     }
     this.#onChange()
   }
 
-  async #dump(): Promise<{ links: Map<number, Link>; addresses: Map<string, KernelAddress> }> {
-    const links = new Map<number, Link>()
-    const addresses = new Map<string, KernelAddress>()
+  async #dump(): Promise<Mirror> {
+    const mirror = new Mirror(this.#mirror)
     for (const type of [MessageType.GETLINK, MessageType.GETADDR]) {
       const header = Buffer.alloc(type === MessageType.GETLINK ? 16 : 8)
       const messages = await this.#enqueue(async (socket) => {
@@ -171,11 +216,10 @@ export class Netlink {
         return (await socket.request(type, header, options))[0]
       })
       for (const message of messages) {
-        for (const event of decodeEvent(message.type, Buffer.concat([message.data].flat())))
-          store(links, addresses, event)
+        for (const event of decodeEvent(message.type, Buffer.concat([message.data].flat()))) mirror.store(event)
       }
     }
-    return { links, addresses }
+    return mirror
   }
 
   #onEvents(messages: Buffer): void {
@@ -184,7 +228,7 @@ export class Netlink {
   }
 
   #apply(events: readonly KernelEvent[]): void {
-    for (const event of events) store(this.#links, this.#addresses, event)
+    for (const event of events) this.#mirror.store(event)
     this.#heard?.push(...events)
   }
 
@@ -207,21 +251,22 @@ export class Netlink {
   }
 }
 
-const keyOf = (index: number, prefix: Prefix): string => `${index} ${formatPrefix(prefix)}`
+/** An address as the kernel will tell it. */
+const justAdded = (index: number, address: Prefix & Pick<AddressRequest, 'noDad'>): KernelAddress => ({
+  index,
+  prefix: { address: address.address, family: address.family, length: address.length },
+  protocol: VIPD_PROTOCOL,
+  isLeased: true,
+  scope: 0,
+  isLinkLocal: false,
+  isSecondary: false,
+  isTentative: address.family === 6 && !address.noDad,
+  isDadFailed: false
+})
 
-function store(links: Map<number, Link>, addresses: Map<string, KernelAddress>, event: KernelEvent): void {
-  if (event.type === 'link') {
-    if (event.isGone) links.delete(event.link.index)
-    else links.set(event.link.index, event.link)
-    return
-  }
-  const key = keyOf(event.address.index, event.address.prefix)
-  if (event.isGone) addresses.delete(key)
-  else addresses.set(key, event.address)
-}
+const reasonOf = (errno: number): string => ERRNO_NAMES.get(errno) ?? `errno ${errno}`
 
-function failed(what: 'add' | 'remove', prefix: Prefix, errno: number): VipdError {
-  const reason = ERRNO_NAMES.get(errno) ?? `errno ${errno}`
+function failed(what: 'add' | 'remove', prefix: Prefix, reason: string, errno: number = ERRNO.EEXIST): VipdError {
   return new VipdError('ADDRESS_FAILED', `cannot ${what} ${formatPrefix(prefix)}: ${reason}`, {
     errno,
     address: prefix.address

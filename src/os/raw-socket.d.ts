@@ -12,6 +12,7 @@ declare module 'raw-socket' {
       address: string,
       callback: (error: Error | null, bytes: number) => void
     ): this
+    pauseRecv(): this
     close(): this
   }
   export const AddressFamily: { readonly IPv4: number; readonly IPv6: number }

@@ -13,6 +13,8 @@ export interface Link {
   /** Six bytes on Ethernet. */
   readonly mac: Uint8Array
   readonly mtu: number
+  /** Packets heard since it was made, as the kernel last told; 0 where it did not say. Grows unnoticed: `readLink` asks. */
+  readonly rxPackets: number
 }
 
 /** An address on an interface. */
@@ -23,6 +25,27 @@ export interface KernelAddress {
   readonly protocol: number
   /** Given a lifetime: it is leased, not permanent. */
   readonly isLeased: boolean
+  /** rtnetlink's scope: 0 global, 200 site, 253 link, 254 host. */
+  readonly scope: number
+  readonly isLinkLocal: boolean
+  /** IPv4: not the first of its subnet on the interface; the kernel drops it together with the first. */
+  readonly isSecondary: boolean
+  /** IPv6: still being asked for (duplicate address detection), not in use yet. */
+  readonly isTentative: boolean
+  /** IPv6: somebody else has it. */
+  readonly isDadFailed: boolean
+}
+
+/** An address that is to be held: its prefix, and how it shall look. */
+export interface AddressRequest extends Prefix {
+  /** IPv4 alone; null: the interface's name. */
+  readonly label: string | null
+  /** IPv4 alone: IPv6 addresses have that of their prefix. */
+  readonly scope: number
+  /** IPv4 alone; null: none. */
+  readonly broadcast: string | null
+  /** Nobody is asked whether it is free. */
+  readonly noDad: boolean
 }
 
 /** One thing the kernel told. */
@@ -34,8 +57,12 @@ export type KernelEvent =
 export const VIPD_PROTOCOL = 118
 
 /** Attributes of a link (if_link.h) and of an address (if_addr.h): those that are read, and no others. */
-const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4 } as const
-const IFA = { ADDRESS: 1, LOCAL: 2, CACHEINFO: 6, PROTO: 11 } as const
+const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, STATS64: 23, AF_SPEC: 26 } as const
+const IFA = { ADDRESS: 1, LOCAL: 2, CACHEINFO: 6, FLAGS: 8, PROTO: 11 } as const
+const IFA_F = { SECONDARY: 0x01, DADFAILED: 0x08, TENTATIVE: 0x40 } as const
+/** In IFLA_AF_SPEC of AF_INET, and in that (linux/ip.h's numbering). */
+const IFLA_INET_CONF = 1
+const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20
 const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40 } as const
 /** struct ifinfomsg, struct ifaddrmsg and struct nlmsghdr. */
 const LINK_BYTES = 16
@@ -43,6 +70,7 @@ const ADDRESS_BYTES = 8
 const HEADER_BYTES = 16
 const AF_INET = 2
 const AF_INET6 = 10
+const SCOPE_LINK = 253
 const FOREVER = 0xffff_ffff
 
 /** A buffer of rtnetlink messages → what they say. Kinds that are not about links and addresses are left out. Never throws. */
@@ -96,6 +124,7 @@ function decodeLink(data: Buffer, isGone: boolean): KernelEvent[] {
   if (attributes === undefined || name === undefined || data[0] !== 0) return []
   const flags = data.readUInt32LE(8)
   const mtu = attributes.get(IFLA.MTU)
+  const stats = attributes.get(IFLA.STATS64)
   const link: Link = {
     index: data.readInt32LE(4),
     name: name.toString('utf8').split('\0')[0] ?? '',
@@ -103,7 +132,9 @@ function decodeLink(data: Buffer, isGone: boolean): KernelEvent[] {
     isRunning: (flags & IFF.RUNNING) !== 0,
     isLoopback: (flags & IFF.LOOPBACK) !== 0,
     mac: Uint8Array.from(attributes.get(IFLA.ADDRESS) ?? []),
-    mtu: mtu?.length === 4 ? mtu.readUInt32LE(0) : 0
+    mtu: mtu?.length === 4 ? mtu.readUInt32LE(0) : 0,
+    // struct rtnl_link_stats64 begins with rx_packets.
+    rxPackets: stats !== undefined && stats.length >= 8 ? Number(stats.readBigUInt64LE(0)) : 0
   }
   return [{ type: 'link', link, isGone }]
 }
@@ -115,37 +146,79 @@ function decodeAddress(data: Buffer, isGone: boolean): KernelEvent[] {
   if (attributes === undefined || (bytes?.length !== 4 && bytes?.length !== 16)) return []
   const cacheInfo = attributes.get(IFA.CACHEINFO)
   const valid = cacheInfo !== undefined && cacheInfo.length >= 8 ? cacheInfo.readUInt32LE(4) : FOREVER
+  const wide = attributes.get(IFA.FLAGS)
+  const flags = wide?.length === 4 ? wide.readUInt32LE(0) : (data[2] ?? 0)
+  const scope = data[3] ?? 0
+  const family = bytes.length === 4 ? 4 : 6
   const address: KernelAddress = {
     index: data.readUInt32LE(4),
-    prefix: { address: formatAddress(bytes), family: bytes.length === 4 ? 4 : 6, length: data[1] ?? 0 },
+    prefix: { address: formatAddress(bytes), family, length: data[1] ?? 0 },
     protocol: attributes.get(IFA.PROTO)?.[0] ?? 0,
-    isLeased: valid !== FOREVER
+    isLeased: valid !== FOREVER,
+    scope,
+    isLinkLocal: scope === SCOPE_LINK,
+    // In IPv6 the same bit marks a temporary address.
+    isSecondary: family === 4 && (flags & IFA_F.SECONDARY) !== 0,
+    isTentative: family === 6 && (flags & IFA_F.TENTATIVE) !== 0,
+    isDadFailed: family === 6 && (flags & IFA_F.DADFAILED) !== 0
   }
   return [{ type: 'address', address, isGone }]
 }
 
 /** The payload of RTM_NEWADDR. `leaseS`: seconds until the kernel drops the address by itself. */
-export function encodeNewAddress(index: number, prefix: Prefix, leaseS: number): Uint8Array[] {
-  const stream = addressMessage(index, prefix, {
+export function encodeNewAddress(index: number, address: AddressRequest, leaseS: number): Uint8Array[] {
+  const isIpv4 = address.family === 4
+  const broadcast = address.broadcast === null ? undefined : addressBytes(address.broadcast)
+  const stream = addressMessage(index, address, isIpv4 ? address.scope : 0, {
+    ...(isIpv4 && address.label !== null ? { label: address.label } : {}),
+    ...(isIpv4 && broadcast?.length === 4 ? { broadcast: Buffer.from(broadcast) } : {}),
     // preferred 0: deprecated from the start, so that nothing picks the VIP as its source address.
     cacheInfo: { ifaValid: leaseS, ifaPrefered: 0 },
-    flags: { nodad: true, ...(prefix.family === 6 ? { noprefixroute: true } : {}) }
+    flags: { ...(isIpv4 || address.noDad ? { nodad: true } : {}), ...(isIpv4 ? {} : { noprefixroute: true }) }
   })
   stream.push(IFA.PROTO, Buffer.from([VIPD_PROTOCOL]))
   return stream.bufs
 }
 
 /** The payload of RTM_DELADDR. */
-export const encodeDelAddress = (index: number, prefix: Prefix): Uint8Array[] => addressMessage(index, prefix, {}).bufs
+export const encodeDelAddress = (index: number, prefix: Prefix): Uint8Array[] =>
+  addressMessage(index, prefix, 0, {}).bufs
+
+/** The payload of RTM_GETLINK for one interface. */
+export function encodeGetLink(index: number): Buffer {
+  const head = Buffer.alloc(LINK_BYTES)
+  head.writeInt32LE(index, 4)
+  return head
+}
+
+/**
+ * The payload of RTM_SETLINK that switches promote_secondaries on for one interface: what `sysctl` would do, without
+ * write access to /proc/sys.
+ */
+export function encodePromoteSecondaries(index: number): Uint8Array[] {
+  const on = Buffer.alloc(4)
+  on.writeUInt32LE(1)
+  const conf = new AttrStream()
+  conf.push(IPV4_DEVCONF_PROMOTE_SECONDARIES, on)
+  const inet = new AttrStream()
+  inet.push(IFLA_INET_CONF, Buffer.concat(conf.bufs))
+  const spec = new AttrStream()
+  spec.push(AF_INET, Buffer.concat(inet.bufs))
+  const stream = new AttrStream()
+  stream.emit(encodeGetLink(index))
+  stream.push(IFLA.AF_SPEC, Buffer.concat(spec.bufs))
+  return stream.bufs
+}
 
 function addressMessage(
   index: number,
   prefix: Prefix,
+  scope: number,
   attrs: Parameters<typeof formatAddressMessage>[0]['attrs']
 ): AttrStream {
   const bytes = Buffer.from(addressBytes(prefix.address) ?? [])
   const stream = new AttrStream()
-  const data = { family: prefix.family === 4 ? AF_INET : AF_INET6, prefixlen: prefix.length, index, scope: 0 }
+  const data = { family: prefix.family === 4 ? AF_INET : AF_INET6, prefixlen: prefix.length, index, scope }
   formatAddressMessage({ kind: 'address', data, attrs: { local: bytes, address: bytes, ...attrs } }, stream)
   return stream
 }

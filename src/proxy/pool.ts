@@ -45,3 +45,13 @@ export function observe(server: Server, result: CheckResult, today: Date): Serve
   const hasFlipped = verdict.status !== server.verdict.status
   return { ...server, verdict, lastCheck: { ...result, at: today }, since: hasFlipped ? today : server.since }
 }
+
+/** What a service can do for its clients: it has a server; only the server on this host answers; nobody does. */
+export type Reach = 'serving' | 'local' | 'nothing'
+
+/** @param isLocal whether an address is this host's own */
+export function reachOf(servers: readonly Server[], isLocal: (host: string) => boolean): Reach {
+  if (servers.some((server) => effective(server) === 'UP')) return 'serving'
+  const answers = (server: Server): boolean => server.verdict.status === 'UP' || server.lastCheck?.isOk === true
+  return servers.some((server) => isLocal(server.config.address.host) && answers(server)) ? 'local' : 'nothing'
+}

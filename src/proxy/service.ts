@@ -5,7 +5,7 @@ import { type Log, Throttle } from '../base/log.js'
 import type { CheckConfig, ServiceConfig } from '../config/schema.js'
 import { Checker, type CheckResult, type Probe, SOCKERR } from '../health/checker.js'
 import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/addon.js'
-import { effective, newServer, observe, type Server } from './pool.js'
+import { effective, newServer, observe, type Reach, reachOf, type Server } from './pool.js'
 import { type ServiceStatus, serviceStatus } from './snapshot.js'
 import { tableOf } from './table.js'
 
@@ -16,7 +16,7 @@ export interface ServicePorts {
   readonly probe: (check: CheckConfig) => Probe
   readonly random: () => number
   readonly today: () => Date
-  /** Whether the service can be served has changed. */
+  /** Whether the service can be served, or by whom, has changed. */
   readonly onChange: () => void
 }
 
@@ -60,6 +60,11 @@ export class Service {
     return this.#fault
   }
 
+  /** What it can do for its clients now. @param isLocal whether an address is this host's own */
+  reach(isLocal: (host: string) => boolean): Reach {
+    return reachOf(this.#servers, isLocal)
+  }
+
   get binds(): ServiceConfig['bind'] {
     return this.#config.bind
   }
@@ -98,9 +103,12 @@ export class Service {
     const after = observe(before, result, this.#ports.today())
     this.#servers[index] = after
     if (result.code === SOCKERR) this.#warnShortage(result)
-    if (after.verdict.status === before.verdict.status) return
-    this.#logFlip(after, result)
-    this.#publish()
+    const hasFlipped = after.verdict.status !== before.verdict.status
+    if (hasFlipped) {
+      this.#logFlip(after, result)
+      this.#publish()
+    }
+    if (hasFlipped || before.lastCheck?.isOk !== result.isOk) this.#ports.onChange()
   }
 
   #warnShortage({ detail }: CheckResult): void {

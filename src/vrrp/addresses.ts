@@ -1,47 +1,71 @@
 import { messageOf, VipdError } from '../base/errors.js'
-import { formatPrefix, type Prefix } from '../base/ip.js'
-import type { Log } from '../base/log.js'
+import { formatPrefix } from '../base/ip.js'
+import { type Log, Throttle } from '../base/log.js'
+import type { VirtualAddress } from '../config/vip-schema.js'
 import type { Netlink } from '../os/netlink.js'
 
 export interface AddressesPorts {
-  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress'>
+  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'addressState'>
   readonly log: Log
   /** Monotonic milliseconds. */
   readonly now: () => number
-  /** Every address is on the interface: for the first time, or again after something had taken one away. */
-  readonly onHeld: () => void
+  /** These are in use now: for the first time, or again after they had been gone. */
+  readonly onHeld: (fresh: readonly VirtualAddress[]) => void
   /** The kernel refused one. */
   readonly onRefused: (reason: string) => void
+}
+
+/** What `status` tells of one address. */
+export interface AddressRow {
+  readonly address: string
+  /** Only where it is not on the instance's own interface. */
+  readonly dev?: string
+  readonly held: boolean
 }
 
 /** What the kernel may still refuse a second time is not tried at once, so that two who fight over an address do not spin. */
 const READDS_AT_ONCE = 5
 const READDS_WINDOW_MS = 10_000
+/** Who removes what it did not add itself, and how it is told not to. */
+const HINT =
+  'systemd-networkd: KeepConfiguration=yes in its .network file, ManageForeignRoutes=no in networkd.conf; ' +
+  'NetworkManager: the interface in unmanaged-devices'
+
+interface Place {
+  readonly index: number
+  readonly address: VirtualAddress
+}
 
 /**
  * Keeps the kernel's addresses equal to what was last wanted: a level, one operation in flight, never a queue.
  * What is held is leased: `renew` while it is ours, and the kernel drops it by itself when nobody does.
  */
 export class Addresses {
-  readonly #addresses: readonly Prefix[]
-  readonly #leaseS: number
   readonly #ports: AddressesPorts
-  #index: number | null = null
+  readonly #throttle: Throttle
+  #addresses: readonly VirtualAddress[] = []
+  #leaseS: number
+  #indexOf: (dev: string | null) => number | null = () => null
   #wanted = false
-  /** An interface that may have addresses of ours on it. */
-  #dirtyIndex: number | null = null
-  #isAnnounced = false
+  /** Where which address shall be now. */
+  #desired: ReadonlyMap<string, Place> = new Map()
+  /** What may be on an interface by our hand, in the order of adding. */
+  readonly #placed = new Map<string, Place>()
+  /** What was put there since it is wanted; true: and `onHeld` was told. */
+  readonly #there = new Map<string, boolean>()
   #isAgain = false
+  #hasChanged = false
   #running: Promise<void> | undefined
   #readds: number[] = []
   #readded = 0
+  #dadMended = 0
   /** Requests in a row that the kernel did not answer. */
   #unanswered = 0
 
-  constructor(addresses: readonly Prefix[], leaseS: number, ports: AddressesPorts) {
-    this.#addresses = addresses
+  constructor(leaseS: number, ports: AddressesPorts) {
     this.#leaseS = leaseS
     this.#ports = ports
+    this.#throttle = new Throttle({ now: ports.now })
   }
 
   /** Times an address was put back after something else had removed it. */
@@ -49,32 +73,47 @@ export class Addresses {
     return this.#readded
   }
 
-  /** All of them were put on the interface, and are ours. */
+  /** Times an IPv6 address was added anew because somebody else had it (duplicate address detection). */
+  get dadMended(): number {
+    return this.#dadMended
+  }
+
+  /** All that have an interface were put on it, and are ours. */
   get isHeld(): boolean {
-    return this.#wanted && this.#isAnnounced
+    return this.#desired.size > 0 && [...this.#desired.keys()].every((key) => this.#there.get(key) === true)
   }
 
-  /** The addresses with whether each is on the interface now. */
-  snapshot(): { address: string; held: boolean }[] {
-    const index = this.#index
-    return this.#addresses.map((prefix) => ({
-      address: formatPrefix(prefix),
-      held: this.#wanted && this.#isAnnounced && index !== null && this.#ports.kernel.hasAddress(index, prefix)
-    }))
+  /** The addresses with whether each is in use now. */
+  snapshot(): AddressRow[] {
+    return this.#addresses.map((address) => {
+      const index = this.#indexOf(address.dev)
+      const isTold = index !== null && this.#there.get(keyOf(index, address)) === true
+      return {
+        address: formatPrefix(address),
+        ...(address.dev === null ? {} : { dev: address.dev }),
+        held: isTold && this.#ports.kernel.addressState(index, address) === 'held'
+      }
+    })
   }
 
-  /** The interface they belong on; null while there is none. */
-  place(index: number | null): void {
-    if (index === this.#index) return
-    this.#index = index
-    this.#isAnnounced = false
-    if (this.#wanted) this.#converge()
+  /** Which addresses there are. Those that stay are not touched, unless label, scope or broadcast differ. */
+  set(addresses: readonly VirtualAddress[], leaseS: number = this.#leaseS): void {
+    this.#addresses = addresses
+    this.#leaseS = leaseS
+    if (this.#look()) this.#converge()
+  }
+
+  /** Where they belong: the index of an interface by its name (null: the instance's own), or null while there is none. */
+  place(indexOf: (dev: string | null) => number | null): void {
+    this.#indexOf = indexOf
+    if (this.#look()) this.#converge()
   }
 
   want(isWanted: boolean): void {
     if (isWanted === this.#wanted) return
     this.#wanted = isWanted
-    this.#isAnnounced = false
+    this.#there.clear()
+    this.#look()
     this.#converge()
   }
 
@@ -85,15 +124,15 @@ export class Addresses {
 
   /** The kernel's addresses changed: what is missing is put back at once. */
   kernelChanged(): void {
-    const index = this.#index
-    if (!this.#wanted || !this.#isAnnounced || this.#running !== undefined || index === null) return
-    if (this.#addresses.every((prefix) => this.#ports.kernel.hasAddress(index, prefix))) return
-    const now = this.#ports.now()
-    this.#readds = this.#readds.filter((at) => now - at < READDS_WINDOW_MS)
-    // The next renewal, less than an interval away, puts it back too.
-    if (this.#readds.length >= READDS_AT_ONCE) return
-    this.#readds.push(now)
-    this.#converge()
+    this.#hasChanged = this.#running !== undefined
+    if (this.#hasChanged) return
+    const states = [...this.#desired]
+      .filter(([key]) => this.#there.has(key))
+      .map(([, { index, address }]) => this.#ports.kernel.addressState(index, address))
+    const gone = states.filter((state) => state !== 'held' && state !== 'tentative')
+    if (gone.length === 0) this.#tellFresh()
+    // What went by our own hand is no fight. The next renewal, less than an interval away, puts the others back too.
+    else if (gone.every((state) => state === 'went-along') || this.#mayReadd()) this.#converge()
   }
 
   /** Resolves when the kernel has been told what was last wanted. */
@@ -101,32 +140,98 @@ export class Addresses {
     while (this.#running !== undefined) await this.#running
   }
 
+  /** @returns whether something else is desired now */
+  #look(): boolean {
+    const before = this.#desired
+    const desired = new Map<string, Place>()
+    for (const address of this.#wanted ? this.#addresses : []) {
+      const index = this.#indexOf(address.dev)
+      if (index !== null) desired.set(keyOf(index, address), { index, address })
+    }
+    this.#desired = desired
+    for (const key of this.#there.keys()) if (!desired.has(key)) this.#there.delete(key)
+    return before.size !== desired.size || [...desired.keys()].some((key) => !before.has(key))
+  }
+
+  #mayReadd(): boolean {
+    const now = this.#ports.now()
+    this.#readds = this.#readds.filter((at) => now - at < READDS_WINDOW_MS)
+    if (this.#readds.length >= READDS_AT_ONCE) return false
+    this.#readds.push(now)
+    return true
+  }
+
   #converge(): void {
     this.#isAgain = true
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
+      if (this.#hasChanged) this.kernelChanged()
     })
   }
 
   async #run(): Promise<void> {
     while (this.#isAgain) {
       this.#isAgain = false
-      const index = this.#wanted ? this.#index : null
-      if (this.#dirtyIndex !== null && this.#dirtyIndex !== index) await this.#remove(this.#dirtyIndex)
-      if (index !== null) await this.#hold(index)
+      await this.#removeOthers()
+      const back: VirtualAddress[] = []
+      const isWhole = await this.#hold(back)
+      this.#tellBack(back)
+      if (isWhole) this.#tellFresh()
     }
   }
 
-  async #remove(index: number): Promise<void> {
-    this.#dirtyIndex = null
-    for (const prefix of this.#addresses) {
+  /** In reverse order of adding: the kernel drops the later ones of a subnet with its first. */
+  async #removeOthers(): Promise<void> {
+    for (const [key, { index, address }] of [...this.#placed].reverse()) {
+      if (this.#desired.has(key)) continue
+      this.#placed.delete(key)
       try {
-        await this.#ports.kernel.removeAddress(index, prefix)
+        await this.#ports.kernel.removeAddress(index, address)
       } catch (error) {
         // The lease runs out: the address cannot outlive it.
-        this.#ports.log.error({ error: messageOf(error), address: formatPrefix(prefix) }, 'address not removed')
+        this.#ports.log.error({ error: messageOf(error), address: formatPrefix(address) }, 'address not removed')
       }
     }
+  }
+
+  /**
+   * @param back filled with those that something else had removed
+   * @returns false when it ended early: the kernel failed, or something else is wanted by now
+   */
+  async #hold(back: VirtualAddress[]): Promise<boolean> {
+    for (const [key, place] of this.#desired) {
+      if (!this.#placed.has(key)) this.#placed.set(key, place)
+      try {
+        if (await this.#holdOne(key, place)) back.push(place.address)
+        this.#unanswered = 0
+      } catch (error) {
+        this.#onFailure(error)
+        return false
+      }
+      // A master that has stepped down meanwhile adds no further one.
+      if (!this.#desired.has(key)) return false
+      if (!this.#there.has(key)) this.#there.set(key, false)
+    }
+    return true
+  }
+
+  /** @returns true when something else had removed it */
+  async #holdOne(key: string, { index, address }: Place): Promise<boolean> {
+    const { kernel, log } = this.#ports
+    const before = kernel.addressState(index, address)
+    const wasThere = this.#there.has(key)
+    if (before === 'dad-failed') await kernel.removeAddress(index, address)
+    if ((await kernel.holdAddress(index, address, this.#leaseS)) === 'renewed') return false
+    this.#there.delete(key)
+    if (before === 'dad-failed') {
+      this.#dadMended++
+      const suppressed = this.#throttle.pass('dad')
+      const facts = { address: formatPrefix(address), suppressed }
+      if (suppressed !== undefined) log.warn(facts, 'somebody else has the address (IPv6 DAD), added again')
+      return false
+    }
+    // We may have removed the first address of its subnet ourselves.
+    return wasThere && before !== 'went-along'
   }
 
   /** A kernel that refuses is a fault at once; one that does not answer in time is asked once more, by the next renewal, while the lease lasts. */
@@ -137,26 +242,27 @@ export class Addresses {
     else this.#ports.log.warn({ error: messageOf(error) }, 'address not renewed, tried again')
   }
 
-  async #hold(index: number): Promise<void> {
-    this.#dirtyIndex = index
-    const added: Prefix[] = []
-    for (const prefix of this.#addresses) {
-      try {
-        if ((await this.#ports.kernel.holdAddress(index, prefix, this.#leaseS)) === 'added') added.push(prefix)
-        this.#unanswered = 0
-      } catch (error) {
-        this.#onFailure(error)
-        return
-      }
-      // A master that has stepped down meanwhile adds no further one.
-      if (!this.#wanted || this.#index !== index) return
+  #tellBack(back: readonly VirtualAddress[]): void {
+    this.#readded += back.length
+    const suppressed = back.length === 0 ? undefined : this.#throttle.pass('back')
+    if (suppressed === undefined) return
+    const facts = { addresses: back.map(formatPrefix), suppressed, hint: HINT }
+    this.#ports.log.warn(facts, 'address was removed by something else, put back')
+  }
+
+  /** One that is still asked for (IPv6 without nodad) is told when that is over. */
+  #tellFresh(): void {
+    const fresh: VirtualAddress[] = []
+    for (const [key, { index, address }] of this.#desired) {
+      if (this.#there.get(key) !== false) continue
+      if (this.#ports.kernel.addressState(index, address) === 'tentative') continue
+      this.#there.set(key, true)
+      fresh.push(address)
     }
-    if (this.#isAnnounced && added.length === 0) return
-    if (this.#isAnnounced) {
-      this.#readded += added.length
-      this.#ports.log.warn({ addresses: added.map(formatPrefix) }, 'address was removed by something else, put back')
-    }
-    this.#isAnnounced = true
-    this.#ports.onHeld()
+    if (fresh.length > 0) this.#ports.onHeld(fresh)
   }
 }
+
+/** What makes two addresses different ones for the kernel: the rest cannot be changed while it is there. */
+const keyOf = (index: number, one: VirtualAddress): string =>
+  `${index} ${formatPrefix(one)} ${one.label ?? ''} ${one.scope} ${one.broadcast ?? ''}`

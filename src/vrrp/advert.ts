@@ -45,6 +45,16 @@ export type BadPacket =
   | 'auth'
   | 'interval'
   | 'address'
+  /** Unicast where multicast is configured, or the reverse. */
+  | 'transport'
+  /** From nobody in unicast_peer. */
+  | 'peer'
+  /** auth_hmac: no signature, an unknown key, a wrong signature, a time too far from ours, older than the last. */
+  | 'auth_missing'
+  | 'auth_key'
+  | 'auth_digest'
+  | 'auth_time'
+  | 'auth_replay'
 
 export type Decoded = { readonly ok: true; readonly advert: Advert } | { readonly ok: false; readonly why: BadPacket }
 
@@ -59,8 +69,11 @@ const AUTH_BYTES = 8
 const TYPE_ADVERTISEMENT = 1
 const IP_PROTOCOL_VRRP = 112
 
-/** The payload of an IP packet → an advert, or the reason why not. Total: never throws, whatever the bytes. */
-export function decodeAdvert(payload: Uint8Array, envelope: Envelope): Decoded {
+/**
+ * The payload of an IP packet → an advert, or the reason why not. Total: never throws, whatever the bytes.
+ * @param trailerBytes bytes of a signature behind the advert (auth_hmac)
+ */
+export function decodeAdvert(payload: Uint8Array, envelope: Envelope, trailerBytes = 0): Decoded {
   if (payload.length < HEADER_BYTES) return bad('length')
   const [first = 0, vrid = 0, priority = 0, count = 0, fourth = 0, fifth = 0] = payload
   const version = first >> 4
@@ -71,8 +84,11 @@ export function decodeAdvert(payload: Uint8Array, envelope: Envelope): Decoded {
   if (count === 0) return bad('count')
   const addressLength = family === 4 ? 4 : 16
   const addressesEnd = HEADER_BYTES + count * addressLength
-  if (payload.length !== addressesEnd + (version === 2 ? AUTH_BYTES : 0)) return bad('length')
-  const checksum = checksumForm(payload, version, family, envelope)
+  const end = addressesEnd + (version === 2 ? AUTH_BYTES : 0)
+  if (payload.length !== end + trailerBytes) return bad('length')
+  // Over IPv6 the kernel's checksum covers a signature too, over IPv4 ours does not.
+  const covered = family === 6 ? payload : payload.subarray(0, end)
+  const checksum = checksumForm(covered, version, family, envelope)
   if (checksum === undefined) return bad('checksum')
   // v3: four reserved bits, ignored on receipt (RFC 9568 §5.2.6).
   const advertIntMs = version === 2 ? fifth * 1000 : (((fourth & 0xf) << 8) | fifth) * 10
@@ -88,7 +104,7 @@ export function decodeAdvert(payload: Uint8Array, envelope: Envelope): Decoded {
   // A copy: the payload's buffer may be used again for the next packet.
   return {
     ok: true,
-    advert: { version, ...common, auth: { type: fourth, data: Uint8Array.from(payload.subarray(addressesEnd)) } }
+    advert: { version, ...common, auth: { type: fourth, data: Uint8Array.from(payload.subarray(addressesEnd, end)) } }
   }
 }
 

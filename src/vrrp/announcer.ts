@@ -1,31 +1,28 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { type Log, Throttle } from '../base/log.js'
-import { gratuitousArp } from './neighbor.js'
+import type { VrrpConfig } from '../config/schema.js'
+import { Lane } from './lane.js'
+import { gratuitousArp, unsolicitedNa } from './neighbor.js'
 
-export interface AnnouncerSettings {
-  /** Frames for each address, at once and again after the delay. */
-  readonly repeat: number
-  /** 0: no second burst. */
-  readonly delayMs: number
-  /** 0: never again. */
-  readonly refreshMs: number
-  readonly refreshRepeat: number
-}
+export type AnnouncerSettings = VrrpConfig['garp']
 
 export interface AnnouncerPorts {
   readonly clock: Clock
   readonly log: Log
   readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
-  /** Asked before each burst: whether the addresses are still ours. It may call `stop`. */
+  /** Asked before each burst, and before each frame that had to wait: whether the addresses are still ours. It may call `stop`. */
   readonly mayAnnounce: () => boolean
+  /** Whether the host forwards IPv6 on an interface. @default never */
+  readonly isRouter?: (interfaceIndex: number) => boolean
 }
 
-/** Where the addresses are. */
+/** Where an address is. */
 export interface Whereabouts {
   readonly interfaceIndex: number
   readonly mac: Uint8Array
-  readonly addresses: readonly string[]
+  /** IPv4 is announced by gratuitous ARP, IPv6 by unsolicited neighbour advertisements. */
+  readonly address: string
 }
 
 /** A stranger's adverts may call for a burst each: one a second is all they get at once, … */
@@ -36,18 +33,21 @@ const LEAST_BETWEEN_BURSTS_MS = 1000
  */
 const FOLLOW_UP_MS = 250
 
-/** Gratuitous ARP while the addresses are held: a burst, a second one, a refresh (keepalived's garp_master_*). */
+/** Tells the link where the addresses are while they are held: a burst, a second one, a refresh (keepalived's garp_master_*). */
 export class Announcer {
-  readonly #settings: AnnouncerSettings
   readonly #ports: AnnouncerPorts
   readonly #throttle: Throttle
-  #where: Whereabouts | null = null
+  readonly #where = new Map<string, Whereabouts>()
+  /** Per interface and protocol: what has to keep a pause. */
+  readonly #lanes = new Map<string, Lane>()
+  #settings: AnnouncerSettings
   #second: Timer | undefined
+  #secondRepeat = 0
   #refresh: Timer | undefined
   #followUp: Timer | undefined
-  #isFollowing = false
   #lastBurst = Number.NEGATIVE_INFINITY
   #sent = 0
+  #naSent = 0
 
   constructor(settings: AnnouncerSettings, ports: AnnouncerPorts) {
     this.#settings = settings
@@ -55,80 +55,136 @@ export class Announcer {
     this.#throttle = new Throttle(ports.clock)
   }
 
-  /** Frames that the kernel took. */
+  /** Gratuitous ARPs that the kernel took. */
   get sent(): number {
     return this.#sent
   }
 
+  /** Unsolicited neighbour advertisements that the kernel took. */
+  get naSent(): number {
+    return this.#naSent
+  }
+
+  /** Other settings: in force from the next burst on. */
+  configure(settings: AnnouncerSettings): void {
+    const { refreshMs } = this.#settings
+    this.#settings = settings
+    if (this.#where.size > 0 && settings.refreshMs !== refreshMs) this.#armRefresh()
+  }
+
   /** The addresses are held now: tells the link at once, again after the delay, and from then on at every refresh. */
-  start(where: Whereabouts): void {
+  start(where: readonly Whereabouts[]): void {
     this.stop()
-    this.#where = where
-    this.#lastBurst = this.#ports.clock.now()
-    this.#burst(this.#settings.repeat)
-    this.#armSecond()
-    this.#armRefresh()
+    const used = new Set(where.map(laneOf))
+    for (const key of this.#lanes.keys()) if (!used.has(key)) this.#lanes.delete(key)
+    this.announce(where)
+    if (this.#where.size > 0) this.#armRefresh()
+  }
+
+  /** These are new, or back, or have another MAC: tells of them at once and of all after the delay. Others stay as they are. */
+  announce(fresh: readonly Whereabouts[]): void {
+    for (const one of fresh) this.#where.set(keyOf(one), one)
+    if (this.#where.size === fresh.length) this.#lastBurst = this.#ports.clock.now()
+    this.#burst(this.#settings.repeat, fresh)
+    this.#armSecond(this.#settings.delayMs, this.#settings.repeat)
+  }
+
+  /** These alone are held any more: no word of the others from now on, and no burst. */
+  keep(where: readonly Whereabouts[]): void {
+    const kept = new Set(where.map(keyOf))
+    for (const [key, one] of this.#where) {
+      if (kept.has(key)) continue
+      this.#where.delete(key)
+      this.#lanes.get(laneOf(one))?.drop(one.address)
+    }
   }
 
   /** Somebody else speaks for the addresses: tells the link again, at once unless that was less than a second ago, and soon after. */
   again(): void {
     const now = this.#ports.clock.now()
-    if (this.#where === null) return
+    const { lowerPrioRepeat: repeat, lowerPrioDelayMs: delayMs } = this.#settings
+    if (this.#where.size === 0 || repeat === 0) return
     if (now - this.#lastBurst >= LEAST_BETWEEN_BURSTS_MS) {
       this.#lastBurst = now
-      this.#burst(this.#settings.repeat)
+      this.#burst(repeat)
     }
-    this.#armSecond()
-    if (this.#isFollowing) return
-    this.#isFollowing = true
-    this.#followUp = this.#ports.clock.after(FOLLOW_UP_MS, () => {
-      this.#isFollowing = false
-      this.#burst(this.#settings.repeat)
+    this.#armSecond(delayMs, repeat)
+    this.#followUp ??= this.#ports.clock.after(FOLLOW_UP_MS, () => {
+      this.#followUp = undefined
+      this.#burst(this.#settings.lowerPrioRepeat)
     })
   }
 
   stop(): void {
-    this.#where = null
+    this.#where.clear()
+    for (const lane of this.#lanes.values()) lane.clear()
     this.#second?.cancel()
     this.#refresh?.cancel()
     this.#followUp?.cancel()
-    this.#isFollowing = false
     this.#second = undefined
     this.#refresh = undefined
+    this.#followUp = undefined
   }
 
-  #armSecond(): void {
-    if (this.#settings.delayMs === 0) return
+  /** One second burst for all that called for one: after the last, as often as the most that was asked for. */
+  #armSecond(delayMs: number, repeat: number): void {
+    if (delayMs === 0 || this.#where.size === 0) return
+    this.#secondRepeat = this.#second === undefined ? repeat : Math.max(repeat, this.#secondRepeat)
     this.#second?.cancel()
-    this.#second = this.#ports.clock.after(this.#settings.delayMs, () => this.#burst(this.#settings.repeat))
-  }
-
-  #armRefresh(): void {
-    if (this.#settings.refreshMs === 0) return
-    this.#refresh = this.#ports.clock.after(this.#settings.refreshMs, () => {
-      this.#burst(this.#settings.refreshRepeat)
-      if (this.#where !== null) this.#armRefresh()
+    this.#second = this.#ports.clock.after(delayMs, () => {
+      this.#second = undefined
+      this.#burst(this.#secondRepeat)
     })
   }
 
-  #burst(repeat: number): void {
-    if (!this.#ports.mayAnnounce()) return
-    const where = this.#where
-    if (where === null || where.mac.length !== 6) return
-    for (const address of where.addresses) {
-      const frame = gratuitousArp(where.mac, address)
-      for (let i = 0; i < repeat; i++) this.#send(where.interfaceIndex, frame)
-    }
+  #armRefresh(): void {
+    this.#refresh?.cancel()
+    this.#refresh = undefined
+    if (this.#settings.refreshMs === 0) return
+    this.#refresh = this.#ports.clock.after(this.#settings.refreshMs, () => {
+      this.#burst(this.#settings.refreshRepeat)
+      if (this.#where.size > 0) this.#armRefresh()
+    })
   }
 
-  #send(interfaceIndex: number, frame: Uint8Array): void {
+  #burst(repeat: number, of?: readonly Whereabouts[]): void {
+    if (!this.#ports.mayAnnounce()) return
+    for (const one of of ?? [...this.#where.values()]) {
+      if (one.mac.length !== 6) continue
+      this.#laneFor(one).put(one.address, repeat, () => this.#send(one))
+    }
+    for (const lane of this.#lanes.values()) lane.go()
+  }
+
+  #laneFor(one: Whereabouts): Lane {
+    const key = laneOf(one)
+    const known = this.#lanes.get(key)
+    if (known !== undefined) return known
+    const pauseMs = (): number => (isIpv6(one) ? this.#settings.gnaIntervalMs : this.#settings.intervalMs)
+    const lane = new Lane(this.#ports.clock, pauseMs, this.#ports.mayAnnounce)
+    this.#lanes.set(key, lane)
+    return lane
+  }
+
+  #send(one: Whereabouts): void {
+    const { interfaceIndex, mac, address } = one
+    const isRouter = this.#ports.isRouter?.(interfaceIndex) ?? false
     try {
-      this.#ports.sendFrame(interfaceIndex, frame)
-      this.#sent++
+      this.#ports.sendFrame(
+        interfaceIndex,
+        isIpv6(one) ? unsolicitedNa(mac, address, isRouter) : gratuitousArp(mac, address)
+      )
+      if (isIpv6(one)) this.#naSent++
+      else this.#sent++
     } catch (error) {
       const suppressed = this.#throttle.pass('send')
-      if (suppressed !== undefined)
-        this.#ports.log.warn({ error: messageOf(error), suppressed }, 'gratuitous ARP not sent')
+      if (suppressed === undefined) return
+      const facts = { error: messageOf(error), address, suppressed }
+      this.#ports.log.warn(facts, isIpv6(one) ? 'neighbour advertisement not sent' : 'gratuitous ARP not sent')
     }
   }
 }
+
+const isIpv6 = (one: Whereabouts): boolean => one.address.includes(':')
+const keyOf = (one: Whereabouts): string => `${one.interfaceIndex} ${one.address}`
+const laneOf = (one: Whereabouts): string => `${one.interfaceIndex} ${isIpv6(one) ? 6 : 4}`

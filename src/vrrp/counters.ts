@@ -1,6 +1,9 @@
 import type { BadPacket } from './advert.js'
 
-/** What an instance counts since the daemon started; names as keepalived's vrrp_stats where it has one. */
+/**
+ * What an instance counts since the daemon started; names as keepalived's vrrp_stats where it has one. RFC 6527's
+ * statistics are all among them: docs/operations.md has the table.
+ */
 export interface VrrpCounters {
   advert_rcvd: number
   advert_sent: number
@@ -9,10 +12,26 @@ export interface VrrpCounters {
   priority_zero_rcvd: number
   priority_zero_sent: number
   garp_sent: number
+  /** Unsolicited neighbour advertisements. */
+  gna_sent: number
+  /** Adverts of lower priority heard as master. */
+  lower_priority_rcvd: number
+  /** Accepted, although they name other addresses than we do. */
+  addr_list_err: number
+  /** Version 3 over IPv4, accepted with a checksum over the message alone where we send a pseudo-header, or the reverse. */
+  other_checksum_rcvd: number
+  /** Version 3, accepted with another interval than ours. */
+  other_interval_rcvd: number
+  /** Refused for another type of authentication than ours, which `rejected.auth` has too. */
+  authtype_mismatch: number
   /** Addresses that something else removed and vipd put back. */
   address_readded: number
+  /** IPv6 addresses that the kernel had given up as duplicates, and vipd put back. */
+  dad_failed_mended: number
   /** Times we were away for longer than a peer waits, and stepped back. */
   stalled: number
+  /** Adverts that the kernel did not take. */
+  send_err: number
   /** Packets refused, by the first reason. */
   rejected: Record<BadPacket, number>
 }
@@ -26,7 +45,33 @@ export const newCounters = (): VrrpCounters => ({
   priority_zero_rcvd: 0,
   priority_zero_sent: 0,
   garp_sent: 0,
+  gna_sent: 0,
+  lower_priority_rcvd: 0,
+  addr_list_err: 0,
+  other_checksum_rcvd: 0,
+  other_interval_rcvd: 0,
+  authtype_mismatch: 0,
   address_readded: 0,
+  dad_failed_mended: 0,
   stalled: 0,
-  rejected: { length: 0, version: 0, type: 0, checksum: 0, vrid: 0, ttl: 0, count: 0, auth: 0, interval: 0, address: 0 }
+  send_err: 0,
+  rejected: {
+    length: 0,
+    version: 0,
+    type: 0,
+    checksum: 0,
+    vrid: 0,
+    ttl: 0,
+    count: 0,
+    auth: 0,
+    interval: 0,
+    address: 0,
+    transport: 0,
+    peer: 0,
+    auth_missing: 0,
+    auth_key: 0,
+    auth_digest: 0,
+    auth_time: 0,
+    auth_replay: 0
+  }
 })

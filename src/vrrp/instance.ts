@@ -1,182 +1,263 @@
-import type { Clock, Timer } from '../base/clock.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
-import type { Netlink } from '../os/netlink.js'
 import { Addresses } from './addresses.js'
-import { type Advert, passwordBytes } from './advert.js'
+import type { Advert, BadPacket } from './advert.js'
 import { Announcer } from './announcer.js'
-import { newCounters, type VrrpCounters } from './counters.js'
-import { type Action, type Event, initialState, type Role, type State, step, type TimerName } from './machine.js'
-import { ownAdvert } from './own-advert.js'
+import { newCounters } from './counters.js'
+import { Diagnosis } from './diagnosis.js'
+import type { Member, SyncGroup } from './group.js'
+import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
+import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
+import { takeoverNotBefore } from './patience.js'
+import type { Local } from './receive.js'
+import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
-import { earliestTakeoverMs, leaseSeconds, RENEWAL_AFTER } from './timing.js'
-import { type Fitness, faultsOf } from './tracking.js'
-import type { Listener, Wire } from './wire.js'
+import { Timers } from './timers.js'
+import { earliestTakeoverMs, LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt } from './timing.js'
+import { effectivePriority, faultsOf } from './tracking.js'
+import { localOf, Voice } from './voice.js'
+import type { Listener, TimedPacket } from './wire.js'
 
-export interface InstancePorts {
-  readonly clock: Clock
-  readonly log: Log
-  readonly wire: Pick<Wire, 'add' | 'send' | 'flush' | 'kind' | 'heard'>
-  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress'>
-  readonly sendFrame: (interfaceIndex: number, frame: Uint8Array) => void
-  /** Wall time, for people alone. */
-  readonly today: () => Date
-}
+type TimerName = 'masterDown' | 'preemptDelay' | 'renew' | 'retry'
 
-/** Two renewals come no closer than this, however fast the adverts. */
-const LEAST_BETWEEN_RENEWALS_MS = 200
-/** A master that was heard within this many intervals is alive. */
-const RIVAL_INTERVALS = 1.5
-/** Adverts that cannot depose a master are answered no more often than this. */
-const LEAST_BETWEEN_ANSWERS_MS = 100
 const RETRY_REFUSED_ADDRESS_MS = 5000
-/** More than a socket's buffer holds: a flood of packets cannot put off a takeover for ever. */
-const MOST_LOOKS = 1000
+/** Who may not take over yet looks again this often. */
+const LOOK_AGAIN_MS = 250
 
 /** The driver of one election: owns its timers, performs what the machine decides, and proves to be alive before it renews the lease. */
-export class Instance implements Listener {
-  readonly local: Listener['local']
-  readonly #config: VrrpConfig
+export class Instance implements Listener, Member {
   readonly #ports: InstancePorts
   readonly #log: Log
   readonly #addresses: Addresses
   readonly #announcer: Announcer
-  readonly #throttle: Throttle
+  readonly #diagnosis: Diagnosis
+  readonly #rivals: Rivals
+  readonly #voice: Voice
   readonly #counters = newCounters()
-  readonly #timers = new Map<TimerName | 'renew' | 'retry', Timer>()
+  readonly #timers: Timers<TimerName>
+  readonly #startedAt: number
+  #group: SyncGroup | null = null
+  #setup: InstanceSetup
+  #local: Local
   #state: State
-  #fitness: Fitness
+  #around: Surroundings | undefined
+  #priority: number
   #addressFault: string | undefined
-  #lastAdvertAt = Number.NEGATIVE_INFINITY
   #lastRenewalAt = Number.NEGATIVE_INFINITY
-  /** When somebody who has to yield to us was last heard as master. */
-  #lastRivalAt = Number.NEGATIVE_INFINITY
-  /** A master of lower priority beside us: when it was last heard, and since when without a break. */
-  #rivalHeardAt = Number.NEGATIVE_INFINITY
-  #lastAnswerAt = Number.NEGATIVE_INFINITY
-  #rivalSince = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
   #isStopped = false
 
-  constructor(config: VrrpConfig, ports: InstancePorts) {
-    this.#config = config
+  constructor(setup: InstanceSetup, ports: InstancePorts) {
+    const { config } = setup
+    this.#setup = setup
     this.#ports = ports
     this.#log = ports.log.child({ instance: config.name, vrid: config.virtualRouterId, interface: config.interface })
-    this.#throttle = new Throttle(ports.clock)
     this.#state = initialState(config)
+    this.#priority = config.priority
     this.#since = ports.today()
-    const password = config.authentication === null ? null : passwordBytes(config.authentication.pass)
-    this.local = { version: config.version, vrid: config.virtualRouterId, advertIntMs: config.advertIntMs, password }
-    this.#fitness = {
-      interface: config.interface,
-      link: undefined,
-      source: undefined,
-      wireFault: undefined,
-      addressFault: undefined,
-      outside: []
-    }
-    this.#announcer = new Announcer(config.garp, {
-      clock: ports.clock,
+    this.#startedAt = ports.clock.now()
+    this.#local = localOf(setup)
+    this.#rivals = new Rivals(ports.clock)
+    const { clock, sendFrame } = ports
+    this.#diagnosis = new Diagnosis(config.name, {
+      ...ports,
       log: this.#log,
-      sendFrame: ports.sendFrame,
+      lease: () => leaseSeconds(this.#setup.config)
+    })
+    this.#timers = new Timers(clock)
+    this.#voice = new Voice(ports, {
+      setup: () => this.#setup,
+      source: () => this.#own(),
+      priority: () => this.#priority,
+      onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
+    })
+    this.#announcer = new Announcer(config.garp, {
+      clock,
+      log: this.#log,
+      sendFrame,
+      isRouter: ports.isRouter,
       mayAnnounce: () => this.#isStillMaster()
     })
-    this.#addresses = new Addresses(config.virtualIpaddress, leaseSeconds(config.advertIntMs), {
+    this.#addresses = new Addresses(leaseSeconds(config), {
       kernel: ports.kernel,
       log: this.#log,
-      now: ports.clock.now,
+      now: clock.now,
       onHeld: () => this.#onHeld(),
       onRefused: (reason) => this.#onRefused(reason)
     })
+    this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded])
     ports.wire.add(this)
   }
 
   get name(): string {
-    return this.#config.name
+    return this.#setup.config.name
   }
 
   get role(): Role {
     return this.#state.role
   }
 
-  /** What the instance's fitness hangs on, as it is now. The first call starts the election. */
-  update(fitness: Omit<Fitness, 'interface' | 'addressFault'>): void {
+  get local(): Local {
+    return this.#local
+  }
+
+  get config(): VrrpConfig {
+    return this.#setup.config
+  }
+
+  /** What the instance hangs on, as it is now. The first call starts the election. */
+  update(around: Surroundings): void {
     if (this.#isStopped) return
-    const hasMoved = macOf(this.#fitness) !== macOf(fitness)
-    this.#fitness = { ...fitness, interface: this.#config.interface, addressFault: this.#addressFault }
+    const hasMoved = this.#around !== undefined && macsOf(this.#around) !== macsOf(around)
+    this.#around = around
     this.#stepBackIfStalled()
-    this.#addresses.place(fitness.link?.index ?? null)
-    this.#dispatch({ type: 'faults', faults: faultsOf(this.#fitness) })
+    this.#voice.followWire()
+    this.#addresses.place((dev) => around.linkOf(dev)?.index ?? null)
+    this.#setPriority()
+    this.#judge()
     this.#addresses.kernelChanged()
+    this.#diagnosis.place(around, this.#setup.config)
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
     if (hasMoved && this.#addresses.isHeld) this.#onHeld()
   }
 
-  onAdvert(advert: Advert, source: string): void {
+  /** The group that it moves with from now on; null: it moves by itself. */
+  join(group: SyncGroup | null): void {
+    if (group === this.#group) return
+    this.#group?.remove(this)
+    this.#group = group
+    group?.add(this)
+    this.groupChanged()
+  }
+
+  /** Another configuration of the same virtual router, in force from now on. A mastership stays where it is. */
+  configure(setup: InstanceSetup): void {
+    const was = this.#settings()
+    const before = this.#setup.config
+    const { config } = setup
+    this.#setup = setup
+    this.#local = localOf(setup)
+    this.#announcer.configure(config.garp)
+    this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded], leaseSeconds(config))
+    if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
+    if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
+    else this.#voice.refresh()
+  }
+
+  onAdvert(advert: Advert, packet: TimedPacket): void {
+    const { advertIntMs, version, checksum } = this.#setup.config
+    const { priority } = advert
     this.#counters.advert_rcvd++
-    if (advert.priority === 0) this.#counters.priority_zero_rcvd++
-    // One that resigns has nothing more to announce.
-    if (advert.priority <= this.#config.priority) {
-      this.#lastRivalAt = advert.priority === 0 ? Number.NEGATIVE_INFINITY : this.#ports.clock.now()
-    }
-    const { priority, advertIntMs } = advert
-    if (this.#isAnswered(priority, source)) return
-    this.#dispatch({ type: 'advert', source, own: this.#own(), priority, advertIntMs })
+    if (priority === 0) this.#counters.priority_zero_rcvd++
+    if (version === 3 && advert.advertIntMs !== advertIntMs) this.#counters.other_interval_rcvd++
+    if (version === 3 && this.#setup.config.family === 4 && advert.checksum !== checksum)
+      this.#counters.other_checksum_rcvd++
+    if (!this.#diagnosis.accepted(advert, packet, this.#setup.config)) this.#counters.addr_list_err++
+    this.#rivals.note(priority, this.#priority)
+    if (this.#isLowerRival(priority, packet.source)) return
+    const ageMs = Math.max(0, this.#ports.clock.now() - packet.receivedAtMs)
+    const event = { source: packet.source, own: this.#own(), priority, advertIntMs: advert.advertIntMs, ageMs }
+    this.#dispatch({ type: 'advert', ...event })
   }
 
-  /**
-   * A master that hears an advert which cannot depose it answers; but who sends thousands a second gets ten. A rival that
-   * goes on does not hear us: the operator is told.
-   */
-  #isAnswered(priority: number, source: string): boolean {
-    if (!this.#isStillMaster() || priority >= this.#config.priority) return false
-    const now = this.#ports.clock.now()
-    if (priority > 0) this.#noteRival(now, priority, source)
-    if (now - this.#lastAnswerAt >= Math.min(LEAST_BETWEEN_ANSWERS_MS, this.#config.advertIntMs / 2)) {
-      this.#lastAnswerAt = now
-      return false
-    }
-    this.#announcer.again()
-    return true
-  }
-
-  #noteRival(now: number, priority: number, source: string): void {
-    const { advertIntMs } = this.#config
-    if (now - this.#rivalHeardAt > 3 * advertIntMs) this.#rivalSince = now
-    this.#rivalHeardAt = now
-    if (now - this.#rivalSince < advertIntMs) return
-    const suppressed = this.#throttle.pass('rival')
-    if (suppressed === undefined) return
-    this.#log.warn({ source, priority, suppressed }, 'another master of lower priority goes on: it does not hear us')
-  }
-
-  onRejected(why: keyof VrrpCounters['rejected']): void {
+  onRejected(why: BadPacket, packet: TimedPacket): void {
     this.#counters.rejected[why]++
+    const isPass = this.#local.password !== null
+    if (why === 'auth' && packet.payload[4] !== (isPass ? 1 : 0)) this.#counters.authtype_mismatch++
+    this.#diagnosis.refused(why, packet)
+  }
+
+  takeOver(): void {
+    this.#dispatch({ type: 'timeout', timer: 'masterDown', own: this.#own() })
+  }
+
+  yieldTo(reason: string): void {
+    this.#dispatch({ type: 'yield', reason })
+  }
+
+  groupChanged(): void {
+    if (this.#around !== undefined && !this.#isStopped) this.#judge()
   }
 
   /** Leaves the election (a master says so by priority 0 at once). Resolves when the advert has left and the addresses are gone. */
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
-    for (const timer of this.#timers.values()) timer.cancel()
-    this.#timers.clear()
+    this.#timers.cancelAll()
+    this.#diagnosis.stop()
     await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
+    this.#ports.wire.remove(this)
+    this.#group?.remove(this)
   }
 
   snapshot(): InstanceStatus {
-    return instanceStatus(this.#config, {
+    const { wire, sender } = this.#ports
+    const { sent, zeroSent, errors, worstLatenessMs } = this.#voice.facts
+    return instanceStatus(this.#setup.config, {
       state: this.#state,
       since: this.#since,
       reason: this.#reason,
+      effectivePriority: this.#priority,
+      source: this.#around?.source ?? null,
       virtual_ipaddress: this.#addresses.snapshot(),
-      socket: this.#ports.wire.kind,
-      counters: { ...this.#counters, garp_sent: this.#announcer.sent, address_readded: this.#addresses.readded }
+      socket: wire.kind,
+      sender: sender === null ? 'main loop' : 'thread',
+      worstLatenessMs,
+      tier: this.#around?.tier ?? 'serving',
+      tracked: this.#around?.tracked ?? [],
+      syncGroup: this.#group?.name ?? null,
+      conditions: this.#diagnosis.list(),
+      counters: {
+        ...this.#counters,
+        advert_sent: sent,
+        priority_zero_sent: zeroSent,
+        send_err: errors,
+        garp_sent: this.#announcer.sent,
+        gna_sent: this.#announcer.naSent,
+        address_readded: this.#addresses.readded,
+        dad_failed_mended: this.#addresses.dadMended
+      }
     })
   }
 
+  #settings(): Settings {
+    return { ...this.#setup.config, priority: this.#priority }
+  }
+
   #own(): string {
-    return this.#fitness.source ?? '0.0.0.0'
+    return this.#around?.source ?? (this.#setup.config.family === 6 ? '::' : '0.0.0.0')
+  }
+
+  #setPriority(): void {
+    const { config } = this.#setup
+    const priority = this.#around === undefined ? config.priority : effectivePriority(config.priority, this.#around)
+    if (priority === this.#priority) return
+    const was = this.#settings()
+    this.#priority = priority
+    this.#log.info({ from: was.priority, to: priority, tier: this.#around?.tier }, 'effective priority changed')
+    this.#ports.onPriority(priority)
+    this.#dispatch({ type: 'settings', was })
+  }
+
+  #judge(): void {
+    const around = this.#around
+    if (around === undefined) return
+    const { interface: name } = this.#setup.config
+    const own = faultsOf({ ...around, interface: name, addressFault: this.#addressFault })
+    this.#group?.setFaults(this, own)
+    this.#dispatch({ type: 'faults', faults: [...own, ...(this.#group?.faultsFor(this) ?? [])] })
+  }
+
+  /** A master that hears an advert which cannot depose it answers, but not to each of thousands. @returns whether that was all */
+  #isLowerRival(priority: number, source: string): boolean {
+    if (!this.#isStillMaster() || priority >= this.#priority) return false
+    this.#counters.lower_priority_rcvd++
+    const rivalry = this.#rivals.meet(priority, this.#setup.config.advertIntMs)
+    if (rivalry.isDeaf) this.#diagnosis.deafRival(source, priority)
+    if (rivalry.isAnswered) return false
+    this.#announcer.again()
+    return true
   }
 
   #dispatch(event: Event): void {
@@ -190,15 +271,15 @@ export class Instance implements Listener {
    */
   #stepBackIfStalled(): void {
     if (this.#state.role !== 'MASTER') return
-    const silenceMs = this.#ports.clock.now() - this.#lastAdvertAt
-    if (silenceMs < earliestTakeoverMs(this.#config.advertIntMs)) return
+    const silenceMs = this.#ports.clock.now() - this.#voice.lastSentAt
+    if (silenceMs < earliestTakeoverMs(this.#setup.config)) return
     this.#counters.stalled++
     this.#log.warn({ silence_ms: Math.round(silenceMs) }, 'no advert sent for longer than a peer waits: stepping back')
     this.#apply({ type: 'stalled' })
   }
 
   #apply(event: Event): void {
-    const { state, actions } = step(this.#config, this.#state, event)
+    const { state, actions } = step(this.#settings(), this.#state, event)
     this.#state = state
     for (const action of actions) this.#perform(action)
   }
@@ -209,18 +290,25 @@ export class Instance implements Listener {
         this.#advertise(action.priority)
         break
       case 'arm':
-        this.#arm(action.timer, action.afterMs)
+        if (action.timer === 'advert') this.#voice.start(action.afterMs)
+        else this.#arm(action.timer, action.afterMs)
+        break
+      case 'shift':
+        this.#timers.shift(action.timer, action.byMs)
         break
       case 'cancel':
-        this.#cancel(action.timer)
+        if (action.timer === 'advert') this.#voice.stop()
+        else this.#timers.cancel(action.timer)
         break
       case 'hold':
         this.#addresses.want(true)
+        this.#diagnosis.claimed()
         break
       case 'release':
-        this.#cancel('renew')
+        this.#timers.cancel('renew')
         this.#announcer.stop()
         this.#addresses.want(false)
+        this.#diagnosis.released()
         break
       case 'announce':
         this.#announcer.again()
@@ -229,35 +317,15 @@ export class Instance implements Listener {
         this.#report(action.from, action.to, action.reason)
         break
       case 'warn':
-        this.#warnOwnAddress(action.source)
+        this.#diagnosis.ownAddress(action.source)
     }
   }
 
-  #warnOwnAddress(source: string): void {
-    const suppressed = this.#throttle.pass('own-address')
-    if (suppressed === undefined) return
-    this.#log.warn({ source, suppressed }, 'adverts come from our own address: another node has it too')
-  }
-
+  /** The last word of a master that steps down is no reason to hold on. */
   #advertise(priority: number): void {
-    const { advertIntMs } = this.#config
-    const isSent = this.#ports.wire.send(ownAdvert(this.#config, this.local.password, priority))
-    if (isSent) this.#counters.advert_sent++
-    if (priority === 0) {
-      if (isSent) this.#counters.priority_zero_sent++
-      return
-    }
-    // The last word of a master that steps down is no reason to hold on.
-    if (this.#state.role !== 'MASTER') return
-    this.#lastAdvertAt = this.#ports.clock.now()
-    this.#renew()
-    // The lease runs from the advert: it ends before a peer that heard the same advert last takes over.
-    const renewMs = advertIntMs * RENEWAL_AFTER
-    if (renewMs >= LEAST_BETWEEN_RENEWALS_MS) this.#after('renew', renewMs, () => this.#onRenewal())
-  }
-
-  #onRenewal(): void {
-    if (this.#isStillMaster()) this.#renew()
+    const isMaster = this.#state.role === 'MASTER'
+    this.#voice.say(priority, isMaster)
+    if (isMaster) this.#renew()
   }
 
   #isStillMaster(): boolean {
@@ -265,45 +333,57 @@ export class Instance implements Listener {
     return this.#state.role === 'MASTER'
   }
 
+  /** The lease runs from the advert: it ends before a peer that heard the same advert last takes over. */
   #renew(): void {
-    const now = this.#ports.clock.now()
-    if (now - this.#lastRenewalAt < LEAST_BETWEEN_RENEWALS_MS) return
-    this.#lastRenewalAt = now
-    this.#addresses.renew()
-  }
-
-  #arm(timer: TimerName, afterMs: number): void {
-    this.#after(timer, afterMs, () => {
-      if (timer === 'advert') {
-        this.#dispatch({ type: 'timeout', timer, own: this.#own() })
-        return
-      }
-      this.#whenDrained(timer, MOST_LOOKS)
-    })
-  }
-
-  /**
-   * Adverts may lie unread in the socket: Node runs expired timers before it reads, and each look at a socket yields
-   * one packet, which may be another router's. The timeout counts once a look has found nothing.
-   */
-  #whenDrained(timer: TimerName, looksLeft: number): void {
-    const { wire, clock } = this.#ports
-    const heard = wire.heard
-    const look = (): void => {
-      if (wire.heard !== heard && looksLeft > 0) this.#whenDrained(timer, looksLeft - 1)
-      else this.#dispatch({ type: 'timeout', timer, own: this.#own() })
+    const { now } = this.#ports.clock
+    if (now() - this.#lastRenewalAt >= LEAST_BETWEEN_RENEWALS_MS) {
+      this.#lastRenewalAt = now()
+      this.#addresses.renew()
     }
-    this.#timers.set(timer, clock.afterInput(look))
+    const next = nextRenewalAt(now(), this.#voice.lastSentAt, this.#setup.config.advertIntMs)
+    this.#timers.after('renew', next - now(), () => this.#isStillMaster() && this.#renew())
   }
 
-  #after(name: TimerName | 'renew' | 'retry', afterMs: number, run: () => void): void {
-    this.#cancel(name)
-    this.#timers.set(name, this.#ports.clock.after(afterMs, run))
+  #arm(timer: 'masterDown' | 'preemptDelay', afterMs: number): void {
+    // An accepted advert arms it: this member has a master.
+    if (timer === 'masterDown') this.#group?.unclaim(this)
+    this.#timers.after(timer, afterMs, () => this.#onTimer(timer))
   }
 
-  #cancel(name: TimerName | 'renew' | 'retry'): void {
-    this.#timers.get(name)?.cancel()
-    this.#timers.delete(name)
+  /** Adverts may lie unread in the socket, for Node runs expired timers before it reads: they come first, and may arm the timer anew. */
+  #onTimer(timer: 'masterDown' | 'preemptDelay'): void {
+    this.#ports.wire.drain()
+    if (this.#timers.has(timer)) return
+    if (timer === 'preemptDelay') {
+      this.#dispatch({ type: 'timeout', timer, own: this.#own() })
+      return
+    }
+    const waitMs = this.#notBefore() - this.#ports.clock.now()
+    if (waitMs > 0) {
+      this.#timers.after(timer, Math.min(waitMs, LOOK_AGAIN_MS), () => this.#onTimer(timer))
+      return
+    }
+    if (this.#group === null) {
+      this.takeOver()
+      return
+    }
+    // Others may not agree, or not yet: this one goes on waiting for a master.
+    this.#timers.after(timer, this.#setup.config.advertIntMs, () => this.#onTimer(timer))
+    this.#group.claim(this)
+  }
+
+  #notBefore(): number {
+    const { linkStableMs, listenFirstMs } = this.#setup.config
+    const { linkUpAt = this.#startedAt, isHeard = true } = this.#around ?? {}
+    const { startupDelayMs } = this.#setup
+    return takeoverNotBefore({
+      startedAt: this.#startedAt,
+      startupDelayMs,
+      linkUpAt,
+      linkStableMs,
+      isHeard,
+      listenFirstMs
+    })
   }
 
   #report(from: Role, to: Role, reason: string): void {
@@ -311,30 +391,36 @@ export class Instance implements Listener {
     if (from === 'MASTER') this.#counters.release_master++
     this.#since = this.#ports.today()
     this.#reason = reason
-    const facts = { from, to, reason, priority: this.#config.priority }
+    const facts = { from, to, reason, priority: this.#priority }
     if (to === 'FAULT') this.#log.error(facts, 'state changed')
     else this.#log.info(facts, 'state changed')
+    this.#diagnosis.moved(to)
+    this.#ports.onTransition(facts)
+    this.#group?.moved(this, from, reason)
   }
 
   #onHeld(): void {
-    const { link } = this.#fitness
-    if (link === undefined || this.#state.role !== 'MASTER') return
-    const addresses = this.#config.virtualIpaddress.map((prefix) => prefix.address)
-    this.#announcer.start({ interfaceIndex: link.index, mac: link.mac, addresses })
+    const { config } = this.#setup
+    const around = this.#around
+    if (around === undefined || this.#state.role !== 'MASTER') return
+    const where = [...config.virtualIpaddress, ...config.virtualIpaddressExcluded].flatMap((one) => {
+      const link = around.linkOf(one.dev)
+      return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address: one.address }]
+    })
+    this.#announcer.start(where)
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
-    const sinceRivalMs = this.#ports.clock.now() - this.#lastRivalAt
-    if (sinceRivalMs <= RIVAL_INTERVALS * this.#config.advertIntMs) this.#announcer.again()
+    if (this.#rivals.isRecent(config.advertIntMs)) this.#announcer.again()
   }
 
   #onRefused(reason: string): void {
     this.#setAddressFault(reason)
-    this.#after('retry', RETRY_REFUSED_ADDRESS_MS, () => this.#setAddressFault(undefined))
+    this.#timers.after('retry', RETRY_REFUSED_ADDRESS_MS, () => this.#setAddressFault(undefined))
   }
 
   #setAddressFault(reason: string | undefined): void {
     this.#addressFault = reason
-    this.update(this.#fitness)
+    this.#judge()
   }
 }
 
-const macOf = ({ link }: Pick<Fitness, 'link'>): string => link?.mac.join(':') ?? ''
+const macsOf = ({ link }: Pick<Surroundings, 'link'>): string => link?.mac.join(':') ?? ''

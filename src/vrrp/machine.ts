@@ -1,14 +1,18 @@
 import { compareAddresses } from '../base/ip.js'
-import { masterDownMs, skewMs } from './timing.js'
+import { masterDownMs, skewMs, skewUnitMs } from './timing.js'
 
 /** What an election is run by. */
 export interface Settings {
   readonly version: 2 | 3
-  /** 1 to 254; 255 for the owner. */
+  /** The effective one: 1 to 254; 255 for the owner. */
   readonly priority: number
   readonly advertIntMs: number
   /** false: a living master of lower priority is left alone. */
   readonly preempt: boolean
+  /** How long a living master of lower priority is left alone before it is preempted. */
+  readonly preemptDelayMs: number
+  /** Intervals of silence after which a master is down. */
+  readonly downTimerAdverts: number
 }
 
 export type Role = 'INIT' | 'BACKUP' | 'MASTER' | 'FAULT'
@@ -21,29 +25,41 @@ export interface State {
   readonly master: { readonly address: string; readonly priority: number } | null
   /** Why the role is FAULT; empty in every other role. */
   readonly faults: readonly string[]
+  /** A master of lower priority: not met, left alone until the delay is over, or to be preempted. */
+  readonly preemption: 'none' | 'delayed' | 'due'
 }
 
-export type TimerName = 'masterDown' | 'advert'
+export type TimerName = 'masterDown' | 'advert' | 'preemptDelay'
 
 export type Event =
   /** Everything that keeps us from taking part, as a level; none is healthy. The first one starts the election. */
   | { readonly type: 'faults'; readonly faults: readonly string[] }
-  /** An advert that climbed the whole ladder. `own` is the address that our adverts come from. */
+  /**
+   * An advert that climbed the whole ladder. `own` is the address that our adverts come from, `ageMs` how long ago the
+   * kernel received it: the master was alive then, not now.
+   */
   | {
       readonly type: 'advert'
       readonly source: string
       readonly own: string
       readonly priority: number
       readonly advertIntMs: number
+      readonly ageMs: number
     }
   | { readonly type: 'timeout'; readonly timer: TimerName; readonly own: string }
+  /** The effective priority or the interval has changed; the settings have the new ones already. */
+  | { readonly type: 'settings'; readonly was: Pick<Settings, 'priority' | 'advertIntMs' | 'downTimerAdverts'> }
   /** We were away for so long that a peer may have taken over. */
   | { readonly type: 'stalled' }
+  /** Another member of our sync group is master no more. */
+  | { readonly type: 'yield'; readonly reason: string }
   | { readonly type: 'shutdown' }
 
 export type Action =
   | { readonly do: 'advertise'; readonly priority: number }
   | { readonly do: 'arm'; readonly timer: TimerName; readonly afterMs: number }
+  /** Moves a running timer. */
+  | { readonly do: 'shift'; readonly timer: 'masterDown'; readonly byMs: number }
   | { readonly do: 'cancel'; readonly timer: TimerName }
   /** The addresses should be held, or not: a level. */
   | { readonly do: 'hold' }
@@ -59,11 +75,21 @@ export interface Step {
   readonly actions: readonly Action[]
 }
 
-export const initialState = (settings: Settings): State => ({
+/**
+ * A node that advertises this or less holds the addresses for want of a better one, and asks to be relieved: its proxy
+ * has no server. The configuration keeps these priorities free.
+ */
+export const LAST_RESORT = 2
+
+/** How long a master that asks to be relieved waits for a better one: the skew of all those who are better has run out, that of its equals has not. */
+const RELIEF_WAIT = 0.94
+
+export const initialState = (settings: Pick<Settings, 'advertIntMs'>): State => ({
   role: 'INIT',
   masterIntervalMs: settings.advertIntMs,
   master: null,
-  faults: []
+  faults: [],
+  preemption: 'none'
 })
 
 /** The whole election as a function (RFC 9568 §6.4, RFC 3768 §6.4). Never reads a clock, never touches a socket. */
@@ -75,7 +101,11 @@ export function step(vr: Settings, state: State, event: Event): Step {
       return leave(state, 'INIT', 'shutdown', [])
     case 'stalled':
       // No priority 0: whoever took over meanwhile must not hear that its predecessor left.
-      return state.role === 'MASTER' ? toBackup(vr, state, 'stalled', vr.advertIntMs, null) : stay(state)
+      return state.role === 'MASTER' ? toBackup(vr, state, 'stalled') : stay(state)
+    case 'yield':
+      return onYield(vr, state, event.reason)
+    case 'settings':
+      return onSettings(vr, state, event.was)
     case 'timeout':
       return onTimeout(vr, state, event.timer, event.own)
     case 'advert':
@@ -94,7 +124,7 @@ function onFaults(vr: Settings, state: State, faults: readonly string[]): Step {
     return leave(state, 'FAULT', faults.join(', '), faults)
   }
   if (state.role !== 'INIT' && state.role !== 'FAULT') return stay(state)
-  return toBackup(vr, state, state.role === 'INIT' ? 'start' : 'healthy again', vr.advertIntMs, null)
+  return toBackup(vr, state, state.role === 'INIT' ? 'start' : 'healthy again')
 }
 
 /** Out of the election; a master says so by priority 0, so that a backup takes over after its skew alone. */
@@ -102,13 +132,42 @@ function leave(state: State, to: 'INIT' | 'FAULT', reason: string, faults: reado
   const actions: Action[] = []
   if (state.role === 'MASTER') actions.push({ do: 'advertise', priority: 0 }, { do: 'release' })
   actions.push({ do: 'cancel', timer: 'masterDown' }, { do: 'cancel', timer: 'advert' })
+  actions.push({ do: 'cancel', timer: 'preemptDelay' })
   if (state.role !== to) actions.push({ do: 'report', from: state.role, to, reason })
-  return { state: { ...state, role: to, master: null, faults }, actions }
+  return { state: { ...state, role: to, master: null, faults, preemption: 'none' }, actions }
+}
+
+/** The members of a sync group move together (keepalived's vrrp_sync_group). */
+function onYield(vr: Settings, state: State, reason: string): Step {
+  if (state.role !== 'MASTER') return stay(state)
+  const { state: next, actions } = toBackup(vr, state, reason)
+  return { state: next, actions: [{ do: 'advertise', priority: 0 }, ...actions] }
+}
+
+function onSettings(vr: Settings, state: State, was: Extract<Event, { type: 'settings' }>['was']): Step {
+  if (state.role === 'MASTER') return onOwnPriority(vr, state, was.priority)
+  if (state.role !== 'BACKUP') return stay({ ...state, masterIntervalMs: vr.advertIntMs })
+  // Version 3 goes by the master's interval, which is not ours to change.
+  const intervalMs =
+    vr.version === 3 && state.masterIntervalMs !== was.advertIntMs ? state.masterIntervalMs : vr.advertIntMs
+  const before = masterDownMs(vr.version, was.priority, state.masterIntervalMs, was.downTimerAdverts)
+  const byMs = downMs(vr, intervalMs) - before
+  return stay({ ...state, masterIntervalMs: intervalMs }, { do: 'shift', timer: 'masterDown', byMs })
+}
+
+function onOwnPriority(vr: Settings, state: State, was: number): Step {
+  const master = state.master === null ? null : { ...state.master, priority: vr.priority }
+  const next = { ...state, master, masterIntervalMs: vr.advertIntMs }
+  if (vr.priority > LAST_RESORT || was <= LAST_RESORT) return stay(next, ...advertise(vr))
+  // Whoever is better takes over after its skew, also one that does not preempt; where nobody is, we go on.
+  const afterMs = RELIEF_WAIT * skewUnitMs(vr.version, vr.advertIntMs)
+  return stay(next, { do: 'advertise', priority: 0 }, { do: 'arm', timer: 'advert', afterMs })
 }
 
 function onTimeout(vr: Settings, state: State, timer: TimerName, own: string): Step {
   if (timer === 'advert' && state.role === 'MASTER') return stay(state, ...advertise(vr))
   if (timer === 'masterDown' && state.role === 'BACKUP') return toMaster(vr, state, own, 'master down')
+  if (timer === 'preemptDelay' && state.preemption === 'delayed') return stay({ ...state, preemption: 'due' })
   return stay(state)
 }
 
@@ -118,10 +177,12 @@ function toMaster(vr: Settings, state: State, own: string, reason: string): Step
       role: 'MASTER',
       masterIntervalMs: vr.advertIntMs,
       master: { address: own, priority: vr.priority },
-      faults: []
+      faults: [],
+      preemption: 'none'
     },
     actions: [
       { do: 'cancel', timer: 'masterDown' },
+      ...noDelay(state),
       ...advertise(vr),
       { do: 'hold' },
       { do: 'report', from: state.role, to: 'MASTER', reason }
@@ -129,13 +190,20 @@ function toMaster(vr: Settings, state: State, own: string, reason: string): Step
   }
 }
 
-function toBackup(vr: Settings, state: State, reason: string, intervalMs: number, master: State['master']): Step {
+interface NewMaster {
+  readonly master: State['master']
+  readonly intervalMs: number
+  readonly ageMs: number
+}
+
+function toBackup(vr: Settings, state: State, reason: string, to?: NewMaster): Step {
+  const { master, intervalMs, ageMs } = to ?? { master: null, intervalMs: vr.advertIntMs, ageMs: 0 }
   // The owner of the addresses does not wait for a master to fall silent (RFC 9568 §6.4.1).
   const isOwner = vr.priority === 255 && state.role !== 'MASTER'
-  const afterMs = isOwner ? 0 : masterDownMs(vr.version, vr.priority, intervalMs)
+  const afterMs = isOwner ? 0 : Math.max(0, downMs(vr, intervalMs) - ageMs)
   const leaving: Action[] = state.role === 'MASTER' ? [{ do: 'cancel', timer: 'advert' }, { do: 'release' }] : []
   return {
-    state: { role: 'BACKUP', masterIntervalMs: intervalMs, master, faults: [] },
+    state: { role: 'BACKUP', masterIntervalMs: intervalMs, master, faults: [], preemption: 'none' },
     actions: [
       ...leaving,
       { do: 'arm', timer: 'masterDown', afterMs },
@@ -146,16 +214,26 @@ function toBackup(vr: Settings, state: State, reason: string, intervalMs: number
 
 function onAdvertAsBackup(vr: Settings, state: State, advert: AdvertEvent): Step {
   if (advert.priority === 0) {
-    const afterMs = skewMs(vr.version, vr.priority, state.masterIntervalMs)
+    const afterMs = Math.max(0, skewMs(vr.version, vr.priority, state.masterIntervalMs) - advert.ageMs)
     return stay({ ...state, master: null }, { do: 'arm', timer: 'masterDown', afterMs })
   }
   const master = { address: advert.source, priority: advert.priority }
+  const isPreempted = mayPreempt(vr, advert.priority)
   // A lower priority is discarded and moves no timer: our own runs out, and we take over.
-  if (vr.preempt && advert.priority < vr.priority) return stay({ ...state, master })
+  if (isPreempted && (vr.preemptDelayMs === 0 || state.preemption === 'due')) return stay({ ...state, master })
   const masterIntervalMs = vr.version === 3 ? advert.advertIntMs : vr.advertIntMs
-  const afterMs = masterDownMs(vr.version, vr.priority, masterIntervalMs)
-  return stay({ ...state, master, masterIntervalMs }, { do: 'arm', timer: 'masterDown', afterMs })
+  const afterMs = Math.max(0, downMs(vr, masterIntervalMs) - advert.ageMs)
+  const arm: Action = { do: 'arm', timer: 'masterDown', afterMs }
+  const next = { ...state, master, masterIntervalMs }
+  if (!isPreempted) return stay({ ...next, preemption: 'none' }, arm, ...noDelay(state))
+  if (state.preemption === 'delayed') return stay(next, arm)
+  const wait: Action = { do: 'arm', timer: 'preemptDelay', afterMs: vr.preemptDelayMs }
+  return stay({ ...next, preemption: 'delayed' }, arm, wait)
 }
+
+/** One that asks to be relieved is, whatever `preempt` says. */
+const mayPreempt = (vr: Settings, priority: number): boolean =>
+  priority < vr.priority && (vr.preempt || (priority <= LAST_RESORT && vr.priority > LAST_RESORT))
 
 function onAdvertAsMaster(vr: Settings, state: State, advert: AdvertEvent): Step {
   if (advert.priority === 0) return stay(state, ...advertise(vr), { do: 'announce' })
@@ -165,7 +243,7 @@ function onAdvertAsMaster(vr: Settings, state: State, advert: AdvertEvent): Step
     const reason = advert.priority > vr.priority ? 'higher priority heard' : 'same priority, higher address heard'
     const intervalMs = vr.version === 3 ? advert.advertIntMs : vr.advertIntMs
     const master = { address: advert.source, priority: advert.priority }
-    const { state: next, actions } = toBackup(vr, state, reason, intervalMs, master)
+    const { state: next, actions } = toBackup(vr, state, reason, { master, intervalMs, ageMs: advert.ageMs })
     // A last word (keepalived's higher_prio_send_advert): who wins hears it after the last gratuitous ARP of ours, and
     // tells the link again where the addresses are.
     return { state: next, actions: [{ do: 'advertise', priority: vr.priority }, ...actions] }
@@ -173,6 +251,12 @@ function onAdvertAsMaster(vr: Settings, state: State, advert: AdvertEvent): Step
   // RFC 9568 §6.4.3 for both versions: answered at once, so that one packet ends a split; and whoever learnt the other's MAC learns ours.
   return stay(state, ...advertise(vr), { do: 'announce' })
 }
+
+const downMs = (vr: Settings, intervalMs: number): number =>
+  masterDownMs(vr.version, vr.priority, intervalMs, vr.downTimerAdverts)
+
+const noDelay = (state: State): Action[] =>
+  state.preemption === 'none' ? [] : [{ do: 'cancel', timer: 'preemptDelay' }]
 
 /** Only an advert that was sent restarts the advert timer; in keepalived any packet does, and a stranger can silence a master. */
 const advertise = (vr: Settings): Action[] => [

@@ -6,8 +6,8 @@ export function ownAdvert(config: VrrpConfig, password: Uint8Array | null, prior
   const { version, virtualRouterId: vrid, advertIntMs } = config
   const addresses = config.virtualIpaddress.map((prefix) => prefix.address)
   const common = { vrid, priority, advertIntMs, addresses }
-  // Version 3 over IPv4: what keepalived and FRR send and demand.
-  if (version === 3) return { version, ...common, checksum: 'pseudo-header' }
+  // Over IPv6 the kernel computes it, always with a pseudo-header (RFC 8200 §8.1).
+  if (version === 3) return { version, ...common, checksum: config.family === 6 ? 'pseudo-header' : config.checksum }
   const auth = { type: password === null ? 0 : 1, data: password ?? new Uint8Array(8) }
   return { version, ...common, auth, checksum: 'message' }
 }

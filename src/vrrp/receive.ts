@@ -7,6 +7,23 @@ export interface Local {
   readonly advertIntMs: number
   /** The eight bytes of a PASS password; null is no authentication. */
   readonly password: Uint8Array | null
+  /** Whom adverts may come from, and with which TTL; null or absent is multicast. */
+  readonly unicast?: Unicast | null
+  /** Checks signatures (auth_hmac); null or absent: a signed advert has a wrong length. */
+  readonly signature?: SignatureCheck | null
+}
+
+export interface Unicast {
+  readonly peers: readonly { readonly address: string; readonly minTtl: number; readonly maxTtl: number }[]
+  readonly checkSource: boolean
+}
+
+/** Finds out whether a payload is signed, by whom, and whether it may be believed. */
+export interface SignatureCheck {
+  /** @returns bytes of the trailer: 0 where an unsigned advert is taken too; or why the packet is refused */
+  check(
+    packet: Packet
+  ): { readonly ok: true; readonly trailerBytes: number } | { readonly ok: false; readonly why: BadPacket }
 }
 
 /** A datagram of IP protocol 112 as it came in. */
@@ -26,13 +43,33 @@ export type Received = { readonly ok: true; readonly advert: Advert } | { readon
  * during a roll-out of a new list it would make two masters.
  */
 export function receive(packet: Packet, find: (vrid: number) => Local | undefined): Received {
-  if (packet.ttl !== 255) return { ok: false, why: 'ttl' }
-  const decoded = decodeAdvert(packet.payload, packet)
+  const local = find(packet.payload[1] ?? 0)
+  const foreign = wrongEnvelope(packet, local?.unicast ?? null)
+  if (foreign !== undefined) return { ok: false, why: foreign }
+  const signature = local?.signature?.check(packet) ?? { ok: true, trailerBytes: 0 }
+  if (!signature.ok) return signature
+  const decoded = decodeAdvert(packet.payload, packet, signature.trailerBytes)
   if (!decoded.ok) return decoded
-  const { advert } = decoded
-  const local = find(advert.vrid)
-  const why = local === undefined ? 'vrid' : refusal(advert, local)
+  if (local === undefined) return { ok: false, why: 'vrid' }
+  const why = refusal(decoded.advert, local)
   return why === undefined ? decoded : { ok: false, why }
+}
+
+/** 224.0.0.0/4 and ff00::/8. */
+const isMulticast = (address: string): boolean =>
+  address.includes(':') ? address.startsWith('ff') : Number(address.slice(0, address.indexOf('.'))) >> 4 === 14
+
+/** Where a packet came from and how: TTL 255 shows that no router was in between. */
+function wrongEnvelope({ source, destination, ttl }: Packet, unicast: Unicast | null): BadPacket | undefined {
+  if (unicast === null) {
+    if (ttl !== 255) return 'ttl'
+    return isMulticast(destination) ? undefined : 'transport'
+  }
+  if (isMulticast(destination)) return 'transport'
+  if (!unicast.checkSource) return undefined
+  const peer = unicast.peers.find((one) => one.address === source)
+  if (peer === undefined) return 'peer'
+  return ttl < peer.minTtl || ttl > peer.maxTtl ? 'ttl' : undefined
 }
 
 function refusal(advert: Advert, local: Local): BadPacket | undefined {

@@ -1,40 +1,65 @@
-/** How many advert intervals of silence a backup waits, before the skew (RFC 9568 §6.1). */
-const DOWN_TIMER_ADVERTS = 3
-
 /**
  * Skew_Time in milliseconds: the higher the priority, the sooner. Version 2 counts in parts of a second whatever the
  * interval (RFC 3768 §6.1), version 3 in parts of the master's interval (RFC 9568 §6.1).
  * @param priority the effective one
  */
 export const skewMs = (version: 2 | 3, priority: number, intervalMs: number): number =>
-  ((256 - priority) * (version === 2 ? 1000 : intervalMs)) / 256
+  ((256 - priority) * skewUnitMs(version, intervalMs)) / 256
 
-/** Master_Down_Interval in milliseconds; `intervalMs` is the master's: our own in version 2, the last heard in version 3. */
-export const masterDownMs = (version: 2 | 3, priority: number, intervalMs: number): number =>
-  DOWN_TIMER_ADVERTS * intervalMs + skewMs(version, priority, intervalMs)
+/** What skew is counted in parts of. */
+export const skewUnitMs = (version: 2 | 3, intervalMs: number): number => (version === 2 ? 1000 : intervalMs)
+
+/**
+ * Master_Down_Interval in milliseconds; `intervalMs` is the master's: our own in version 2, the last heard in version 3.
+ * @param adverts intervals of silence before the skew: 3 by the RFCs (§6.1), keepalived's down_timer_adverts
+ */
+export const masterDownMs = (version: 2 | 3, priority: number, intervalMs: number, adverts = 3): number =>
+  adverts * intervalMs + skewMs(version, priority, intervalMs)
+
+/** What the time of a takeover hangs on; the peers are taken to have the same. */
+export interface Pace {
+  readonly advertIntMs: number
+  readonly downTimerAdverts: number
+}
 
 /** The shortest time after which any peer may take over from a silent master. */
-export const earliestTakeoverMs = (intervalMs: number): number => DOWN_TIMER_ADVERTS * intervalMs
+export const earliestTakeoverMs = (pace: Pace): number => pace.downTimerAdverts * pace.advertIntMs
 
 /** How late the kernel may be with removing an address whose lifetime has run out: measured, 0.03 to 1.25 s. */
 const KERNEL_LATENESS_MS = 1250
 
-/** The lease is renewed at each advert and this part of the interval later: the later, the longer a hung master overlaps its successor. */
-export const RENEWAL_AFTER = 1 / 4
+/** Two renewals come no closer than this, however fast the adverts. */
+export const LEAST_BETWEEN_RENEWALS_MS = 200
+
+/**
+ * The lease is renewed right after each advert and this long after it: the later, the longer a hung master overlaps
+ * its successor. Where adverts are faster than that, at its own pace.
+ */
+export const renewalLagMs = (advertIntMs: number): number =>
+  advertIntMs / 4 < LEAST_BETWEEN_RENEWALS_MS ? Math.min(advertIntMs, LEAST_BETWEEN_RENEWALS_MS) : advertIntMs / 4
+
+/** When the lease is next renewed: an advert that is heard last and the lease that is renewed last belong together. */
+export function nextRenewalAt(now: number, lastSentAt: number, advertIntMs: number): number {
+  const lagMs = advertIntMs / 4
+  if (lagMs < LEAST_BETWEEN_RENEWALS_MS) return now + LEAST_BETWEEN_RENEWALS_MS
+  const since = now - lastSentAt
+  const next = since < lagMs ? lastSentAt + lagMs : lastSentAt + advertIntMs
+  return next > now ? next : now + LEAST_BETWEEN_RENEWALS_MS
+}
 
 /**
  * The lease of the VIP in whole seconds: what the kernel still lets a dead daemon hold. Gone before a peer takes over
  * where intervals allow that; never under 2 s, so that a short stall of ours costs nothing.
  */
-export const leaseSeconds = (intervalMs: number): number =>
-  Math.max(2, Math.floor((earliestTakeoverMs(intervalMs) - KERNEL_LATENESS_MS - intervalMs * RENEWAL_AFTER) / 1000))
+export const leaseSeconds = (pace: Pace): number =>
+  Math.max(2, Math.floor((earliestTakeoverMs(pace) - KERNEL_LATENESS_MS - renewalLagMs(pace.advertIntMs)) / 1000))
 
 /**
  * The longest that two nodes may both hold the addresses when a master is killed or hangs, in milliseconds: the lease
  * from its last renewal, the kernel's lateness, less the soonest takeover. 0 where the lease always ends first.
  */
-export const worstOverlapMs = (intervalMs: number): number =>
+export const worstOverlapMs = (pace: Pace): number =>
   Math.max(
     0,
-    leaseSeconds(intervalMs) * 1000 + KERNEL_LATENESS_MS + intervalMs * RENEWAL_AFTER - earliestTakeoverMs(intervalMs)
+    leaseSeconds(pace) * 1000 + KERNEL_LATENESS_MS + renewalLagMs(pace.advertIntMs) - earliestTakeoverMs(pace)
   )

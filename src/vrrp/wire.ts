@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.js'
 import type { Family } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
+import type { NativeVrrpSocket } from '../os/addon.js'
 import type { VrrpSocket, VrrpSocketHandlers } from '../os/raw-ip.js'
-import { type Advert, type BadPacket, encodeAdvert } from './advert.js'
+import type { Advert, BadPacket } from './advert.js'
+import type { Datagram } from './outbox.js'
 import { type Local, type Packet, receive } from './receive.js'
 
 /** Where a wire is to be opened; a change of any of it opens it anew. */
@@ -11,35 +13,42 @@ export interface WirePlace {
   readonly interfaceIndex: number
   /** Address that adverts come from. */
   readonly source: string
+  /** Multicast groups to be in. */
+  readonly groups: readonly string[]
+}
+
+/** A packet with the monotonic time at which the kernel had it. */
+export interface TimedPacket extends Packet {
+  readonly receivedAtMs: number
 }
 
 /** One instance as its wire sees it. */
 export interface Listener {
   readonly local: Local
-  onAdvert(advert: Advert, source: string): void
+  onAdvert(advert: Advert, packet: TimedPacket): void
   /** A packet for this VRID, or for nobody in particular, was refused. */
-  onRejected(why: BadPacket): void
+  onRejected(why: BadPacket, packet: TimedPacket): void
 }
 
 export interface WirePorts {
   readonly clock: Pick<Clock, 'now'>
   readonly log: Log
-  readonly open: (place: WirePlace & { family: Family; group: string }, handlers: VrrpSocketHandlers) => VrrpSocket
+  readonly open: (place: WirePlace & { family: Family }, handlers: VrrpSocketHandlers) => VrrpSocket
 }
 
-/** RFC 9568 §5.1.1.2 */
-const GROUP = '224.0.0.18'
-
-/** VRRP on one interface: its socket, opened wherever the interface is now; each packet decoded once and given to the instance of its VRID. */
+/** VRRP of one family on one interface: its socket, opened wherever the interface is now; each packet decoded once and given to the instance of its VRID. */
 export class Wire {
+  readonly family: Family
   readonly #ports: WirePorts
   readonly #listeners = new Map<number, Listener>()
   readonly #throttle: Throttle
   #heard = 0
+  #sendErrors = 0
   #place: WirePlace | null = null
   #socket: VrrpSocket | undefined
 
-  constructor(ports: WirePorts) {
+  constructor(family: Family, ports: WirePorts) {
+    this.family = family
     this.#ports = ports
     this.#throttle = new Throttle(ports.clock)
   }
@@ -48,14 +57,28 @@ export class Wire {
     this.#listeners.set(listener.local.vrid, listener)
   }
 
+  remove(listener: Listener): void {
+    if (this.#listeners.get(listener.local.vrid) === listener) this.#listeners.delete(listener.local.vrid)
+  }
+
   /** Packets read so far, good or bad. */
   get heard(): number {
     return this.#heard
   }
 
-  /** Which implementation carries it, while it is open. */
+  /** Datagrams that could not be sent. */
+  get sendErrors(): number {
+    return this.#sendErrors
+  }
+
+  /** Which implementation carries what is sent from the main loop, while it is open. */
   get kind(): VrrpSocket['kind'] | null {
     return this.#socket?.kind ?? null
+  }
+
+  /** The addon's socket, for who sends from another thread. Another one after each opening. */
+  get native(): NativeVrrpSocket | undefined {
+    return this.#socket?.native
   }
 
   /**
@@ -71,7 +94,7 @@ export class Wire {
     if (place === null) return undefined
     try {
       this.#socket = this.#ports.open(
-        { ...place, family: 4, group: GROUP },
+        { ...place, family: this.family },
         { onPacket: (packet) => this.#onPacket(packet), onError: (message) => this.#onError(message) }
       )
       return undefined
@@ -80,11 +103,16 @@ export class Wire {
     }
   }
 
-  /** Sends an advert to the group; without a socket, nowhere. @returns whether it was handed to a socket */
-  send(advert: Advert): boolean {
-    if (this.#socket === undefined || this.#place === null) return false
-    this.#socket.send(encodeAdvert(advert, { source: this.#place.source, destination: GROUP }), GROUP)
+  /** Sends these at once; without a socket, nowhere. @returns whether they were handed to a socket */
+  send(datagrams: readonly Datagram[]): boolean {
+    if (this.#socket === undefined) return false
+    for (const { payload, ...to } of datagrams) this.#socket.send(payload, to)
     return true
+  }
+
+  /** Reads what lies unread now, so that a timer which fires late does not decide without it. */
+  drain(): void {
+    this.#socket?.drain()
   }
 
   /** Resolves when what was sent has left. */
@@ -92,28 +120,25 @@ export class Wire {
     return this.#socket?.flush() ?? Promise.resolve()
   }
 
-  #onPacket(packet: Packet): void {
+  #onPacket(packet: TimedPacket): void {
     this.#heard++
     const received = receive(packet, (vrid) => this.#listeners.get(vrid)?.local)
     if (received.ok) {
-      this.#listeners.get(received.advert.vrid)?.onAdvert(received.advert, packet.source)
+      this.#listeners.get(received.advert.vrid)?.onAdvert(received.advert, packet)
       return
     }
     const named = this.#listeners.get(packet.payload[1] ?? 0)
-    for (const listener of named === undefined ? this.#listeners.values() : [named]) listener.onRejected(received.why)
+    for (const listener of named === undefined ? this.#listeners.values() : [named])
+      listener.onRejected(received.why, packet)
     const suppressed = this.#throttle.pass(received.why)
     if (suppressed === undefined) return
-    const facts = {
-      why: received.why,
-      source: packet.source,
-      vrid: packet.payload[1] ?? null,
-      ttl: packet.ttl,
-      suppressed
-    }
+    const { source, ttl } = packet
+    const facts = { why: received.why, source, vrid: packet.payload[1] ?? null, ttl, suppressed }
     this.#ports.log.warn(facts, WORDS[received.why])
   }
 
   #onError(message: string): void {
+    this.#sendErrors++
     const suppressed = this.#throttle.pass(`send ${message}`)
     if (suppressed !== undefined) this.#ports.log.warn({ error: message, suppressed }, 'VRRP socket failed')
   }
@@ -130,5 +155,12 @@ const WORDS: Readonly<Record<BadPacket, string>> = {
   count: 'advert refused: it names no address',
   auth: 'advert refused: authentication type or password differ from ours',
   interval: 'advert refused: advert_int differs from ours',
-  address: 'advert refused: its first address is not link-local'
+  address: 'advert refused: its first address is not link-local',
+  transport: 'advert refused: multicast where unicast is configured, or the reverse',
+  peer: 'advert refused: its sender is not in unicast_peer',
+  auth_missing: 'advert refused: it is not signed (auth_hmac)',
+  auth_key: 'advert refused: signed with a key that is not configured here',
+  auth_digest: 'advert refused: wrong signature',
+  auth_time: 'advert refused: its time is too far from ours, are the clocks of both nodes right?',
+  auth_replay: 'advert refused: not newer than the last one of its sender'
 }

@@ -1,7 +1,8 @@
 import { VipdError } from '../../src/base/errors.js'
 import { formatPrefix, type Prefix } from '../../src/base/ip.js'
+import { type AddressState, Mirror, networkOf } from '../../src/os/mirror.js'
 import type { Netlink } from '../../src/os/netlink.js'
-import { type KernelAddress, type Link, VIPD_PROTOCOL } from '../../src/os/rtnetlink.js'
+import { type AddressRequest, type KernelAddress, type Link, VIPD_PROTOCOL } from '../../src/os/rtnetlink.js'
 import type { ManualClock } from './manual-clock.js'
 
 export interface Operation {
@@ -20,15 +21,41 @@ export const link = (overrides: Partial<Link> = {}): Link => ({
   isLoopback: false,
   mac: Uint8Array.from([0x52, 0x54, 0, 0xaa, 0xbb, 1]),
   mtu: 1500,
+  rxPackets: 0,
   ...overrides
 })
+
+export const kernelAddress = (
+  index: number,
+  { address, family, length }: Prefix,
+  overrides: Partial<KernelAddress> = {}
+): KernelAddress => ({
+  index,
+  prefix: { address, family, length },
+  protocol: VIPD_PROTOCOL,
+  isLeased: true,
+  scope: 0,
+  isLinkLocal: false,
+  isSecondary: false,
+  isTentative: false,
+  isDadFailed: false,
+  ...overrides
+})
+
+interface Real {
+  readonly index: number
+  readonly prefix: Prefix
+  readonly isSecondary: boolean
+  readonly lease: { cancel(): void }
+}
 
 /**
  * The kernel's side of netlink and what a node mirrors of it. Requests take `latencyMs` and go one at a time; an
  * address that is not renewed goes `latenessMs` after its lease, also while the node is frozen.
  */
 export class FakeKernel
-  implements Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress' | 'link' | 'addresses'>
+  implements
+    Pick<Netlink, 'holdAddress' | 'removeAddress' | 'hasAddress' | 'addressState' | 'link' | 'readLink' | 'addresses'>
 {
   readonly operations: Operation[] = []
   latencyMs = 1
@@ -40,8 +67,8 @@ export class FakeKernel
   onChange: () => void = () => undefined
   readonly #node: ManualClock
   readonly #own: ManualClock
-  readonly #real = new Map<string, { index: number; prefix: Prefix; lease: { cancel(): void } }>()
-  #addresses = new Map<string, KernelAddress>()
+  readonly #real = new Map<string, Real>()
+  readonly #mirror = new Mirror()
   readonly #links = new Map<string, Link>()
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -56,15 +83,24 @@ export class FakeKernel
   }
 
   hasAddress(index: number, prefix: Prefix): boolean {
-    return this.#addresses.has(keyOf(index, prefix))
+    return this.#mirror.hasAddress(index, prefix)
+  }
+
+  addressState(index: number, prefix: Prefix): AddressState {
+    return this.#mirror.stateOf(index, prefix)
   }
 
   link(name: string): Link | undefined {
     return this.#links.get(name)
   }
 
+  /** Now, not as the node last heard; by another request that takes its time. */
+  readLink(index: number): Promise<Link | undefined> {
+    return this.#request(() => () => [...this.#links.values()].find((one) => one.index === index))
+  }
+
   addresses(): Iterable<KernelAddress> {
-    return this.#addresses.values()
+    return this.#mirror.addresses()
   }
 
   /** An interface appears or changes; undefined: it goes. */
@@ -77,7 +113,7 @@ export class FakeKernel
 
   /** An address of the administrator's. */
   setAddress(index: number, prefix: Prefix, protocol = 0): void {
-    this.#event(() => this.#addresses.set(keyOf(index, prefix), { index, prefix, protocol, isLeased: false }))
+    this.#tell(kernelAddress(index, prefix, { protocol, isLeased: false }))
   }
 
   /** Something else deletes an address of ours. */
@@ -85,49 +121,66 @@ export class FakeKernel
     this.#drop(index, prefix, 'taken')
   }
 
-  holdAddress(index: number, prefix: Prefix, leaseS: number): Promise<'added' | 'renewed'> {
+  /** IPv6 duplicate address detection is over: nobody has it, or somebody has, and the kernel drops it (or leaves it there with the flag). */
+  endDad(index: number, prefix: Prefix, end: 'free' | 'dropped' | 'left'): void {
+    const flags = { isDadFailed: true, isTentative: true }
+    if (end === 'dropped') this.#drop(index, prefix, 'taken', flags)
+    else this.#tell(kernelAddress(index, prefix, end === 'left' ? flags : {}))
+  }
+
+  holdAddress(index: number, address: AddressRequest, leaseS: number): Promise<'added' | 'renewed'> {
     return this.#request(() => {
-      const address = formatPrefix(prefix)
+      const text = formatPrefix(address)
       if (this.unanswered > 0) {
         this.unanswered--
         throw new Error('timeout')
       }
       if (this.refusal !== undefined) {
-        this.#note('refuse', index, address)
+        this.#note('refuse', index, text)
         throw new VipdError('ADDRESS_FAILED', this.refusal)
       }
-      const key = keyOf(index, prefix)
+      const key = keyOf(index, address)
       const before = this.#real.get(key)
       before?.lease.cancel()
-      const lease = this.#own.after(leaseS * 1000 + this.latenessMs, () => this.#drop(index, prefix, 'expire'))
-      this.#real.set(key, { index, prefix, lease })
-      this.#note(before === undefined ? 'add' : 'renew', index, address, leaseS)
-      const mirrored: KernelAddress = { index, prefix, protocol: VIPD_PROTOCOL, isLeased: true }
-      if (before === undefined) this.#event(() => this.#addresses.set(key, mirrored))
+      const lease = this.#own.after(leaseS * 1000 + this.latenessMs, () => this.#drop(index, address, 'expire'))
+      const isSecondary = before?.isSecondary ?? [...this.#real.values()].some((one) => isOfSubnet(one, index, address))
+      this.#real.set(key, { index, prefix: address, isSecondary, lease })
+      this.#note(before === undefined ? 'add' : 'renew', index, text, leaseS)
+      const isTentative = address.family === 6 && !address.noDad
+      const told = kernelAddress(index, address, { isSecondary, isTentative })
+      if (before === undefined) this.#tell(told)
       return () => {
-        this.#addresses.set(key, mirrored)
+        if (before === undefined) this.#mirror.store({ type: 'address', isGone: false, address: told })
+        this.#mirror.forgetCause(index, address)
         return before === undefined ? 'added' : 'renewed'
       }
     })
   }
 
   removeAddress(index: number, prefix: Prefix): Promise<void> {
+    for (const one of this.#mirror.dependents(index, prefix)) this.#mirror.noteWentAlong(one)
     return this.#request(() => {
       this.#drop(index, prefix, 'remove')
-      return () => {
-        this.#addresses.delete(keyOf(index, prefix))
-      }
+      return () => this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
     })
   }
 
-  #drop(index: number, prefix: Prefix, op: 'remove' | 'expire' | 'taken'): void {
+  /** With the first address of an IPv4 subnet go the others. */
+  #drop(index: number, prefix: Prefix, op: 'remove' | 'expire' | 'taken', flags: Partial<KernelAddress> = {}): void {
     const key = keyOf(index, prefix)
     const found = this.#real.get(key)
     if (found === undefined) return
     found.lease.cancel()
     this.#real.delete(key)
     this.#note(op, index, formatPrefix(prefix))
-    this.#event(() => this.#addresses.delete(key))
+    this.#tell(kernelAddress(index, prefix, flags), true)
+    if (found.isSecondary) return
+    const others = [...this.#real.values()].filter((one) => one.isSecondary && isOfSubnet(one, index, prefix))
+    for (const one of others) this.#drop(one.index, one.prefix, 'taken')
+  }
+
+  #tell(address: KernelAddress, isGone = false): void {
+    this.#event(() => this.#mirror.store({ type: 'address', isGone, address }))
   }
 
   #note(op: Operation['op'], index: number, address: string, leaseS?: number): void {
@@ -163,3 +216,10 @@ export class FakeKernel
 }
 
 const keyOf = (index: number, prefix: Prefix): string => `${index} ${formatPrefix(prefix)}`
+
+const isOfSubnet = (one: Real, index: number, prefix: Prefix): boolean =>
+  one.index === index &&
+  prefix.family === 4 &&
+  one.prefix.family === 4 &&
+  one.prefix.length === prefix.length &&
+  networkOf(one.prefix) === networkOf(prefix)

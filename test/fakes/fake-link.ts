@@ -1,3 +1,4 @@
+import type { NativePacket } from '../../src/os/addon.js'
 import type { VrrpSocket, VrrpSocketHandlers } from '../../src/os/raw-ip.js'
 import type { Packet } from '../../src/vrrp/receive.js'
 import type { WirePlace } from '../../src/vrrp/wire.js'
@@ -13,7 +14,11 @@ interface Port {
   readonly node: string
   readonly clock: ManualClock
   readonly handlers: VrrpSocketHandlers
+  /** What the kernel holds for it. */
+  readonly unread: NativePacket[]
 }
+
+const NO_NATIVE_SOCKET = { send: () => undefined, drain: () => undefined, close: () => undefined }
 
 /** One Ethernet segment: what one node's wire sends, all the others' sockets hold unread until their loops look. */
 export class FakeLink {
@@ -35,15 +40,19 @@ export class FakeLink {
 
   /** What `Wire` opens its socket by. */
   opener(node: string, clock: ManualClock) {
-    return (place: WirePlace, handlers: VrrpSocketHandlers): VrrpSocket => {
-      const port: Port = { node, clock, handlers }
+    return (_: WirePlace, handlers: VrrpSocketHandlers): VrrpSocket => {
+      const port: Port = { node, clock, handlers, unread: [] }
       this.#ports.add(port)
       return {
         kind: 'addon',
-        send: (payload, destination) => {
+        send: (payload, to) => {
           this.sent.push({ at: clock.now(), from: node, payload })
-          this.inject({ payload, source: place.source, destination, ttl: 255 }, node)
+          this.inject({ payload, ...to }, node)
         },
+        drain: () => {
+          while (port.unread.length > 0) this.#read(port)
+        },
+        native: NO_NATIVE_SOCKET,
         flush: () => Promise.resolve(),
         close: () => this.#ports.delete(port)
       }
@@ -54,10 +63,14 @@ export class FakeLink {
   inject(packet: Packet, from = 'stranger'): void {
     for (const port of this.#ports) {
       if (port.node === from || this.#cut.has(`${from} ${port.node}`) || this.loses(from, port.node)) continue
-      port.clock.input('vrrp', () => {
-        if (this.#ports.has(port)) port.handlers.onPacket({ ...packet, payload: Buffer.from(packet.payload) })
-      })
+      port.unread.push({ ...packet, payload: Buffer.from(packet.payload), receivedAtMs: port.clock.now() })
+      port.clock.input('vrrp', () => this.#read(port))
     }
+  }
+
+  #read(port: Port): void {
+    const packet = port.unread.shift()
+    if (packet !== undefined && this.#ports.has(port)) port.handlers.onPacket(packet)
   }
 
   /** Priorities that a node has sent, with their moments. */

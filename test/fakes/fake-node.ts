@@ -2,6 +2,8 @@ import { parseConfig } from '../../src/config/load.js'
 import type { Config, VrrpConfig } from '../../src/config/schema.js'
 import type { Link } from '../../src/os/rtnetlink.js'
 import { Instance } from '../../src/vrrp/instance.js'
+import type { Transition } from '../../src/vrrp/instance-ports.js'
+import type { Tier, Tracked } from '../../src/vrrp/tracking.js'
 import { Wire } from '../../src/vrrp/wire.js'
 import { FakeKernel, link } from './fake-kernel.js'
 import { FakeLink } from './fake-link.js'
@@ -58,6 +60,12 @@ export class FakeNode {
   readonly source: string
   /** What the rest of the daemon reports. */
   outside: string[] = []
+  tier: Tier = 'serving'
+  tracked: Tracked[] = []
+  isHeard = true
+  linkUpAt = 0
+  readonly transitions: Transition[] = []
+  readonly conditions: string[] = []
   link: Link | undefined = link()
 
   constructor(
@@ -69,15 +77,25 @@ export class FakeNode {
     this.clock = time.clock()
     this.log = new MemoryLog(this.clock.now)
     this.kernel = new FakeKernel(this.clock)
-    this.wire = new Wire({ clock: this.clock, log: this.log, open: lan.opener(name, this.clock) })
-    this.instance = new Instance(config, {
-      clock: this.clock,
-      log: this.log,
-      wire: this.wire,
-      kernel: this.kernel,
-      sendFrame: (index, frame) => this.frames.push({ at: this.clock.now(), index, frame }),
-      today: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now())
-    })
+    this.wire = new Wire(config.family, { clock: this.clock, log: this.log, open: lan.opener(name, this.clock) })
+    this.instance = new Instance(
+      { config, startupDelayMs: config.startupDelayMs ?? 0, signature: null },
+      {
+        clock: this.clock,
+        log: this.log,
+        wire: this.wire,
+        kernel: this.kernel,
+        sender: null,
+        id: 0,
+        isRouter: () => false,
+        openArp: () => ({ close: () => undefined }),
+        sendFrame: (index, frame) => this.frames.push({ at: this.clock.now(), index, frame }),
+        today: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now()),
+        onTransition: (transition) => this.transitions.push(transition),
+        onPriority: () => undefined,
+        onCondition: (_, what, { name: condition }) => this.conditions.push(`${what} ${condition}`)
+      }
+    )
   }
 
   /** Takes part from now on: as daemon/build.ts, looks again whenever the kernel says something. */
@@ -88,13 +106,17 @@ export class FakeNode {
   }
 
   look(): void {
-    const place =
-      this.link === undefined
+    const { link, outside, tier, tracked, isHeard, linkUpAt } = this
+    const { group } = this.instance.config
+    const wireFault = this.wire.place(
+      link === undefined
         ? null
-        : { interface: this.link.name, interfaceIndex: this.link.index, source: this.source }
-    const wireFault = this.wire.place(place)
-    const source = this.link === undefined ? undefined : this.source
-    this.instance.update({ link: this.link, source, wireFault, outside: this.outside })
+        : { interface: link.name, interfaceIndex: link.index, source: this.source, groups: [group] }
+    )
+    const source = link === undefined ? undefined : this.source
+    const linkOf = (dev: string | null) => (dev === null ? link : this.kernel.link(dev))
+    const fitness = { link, source, sourceFault: 'no source', wireFault, outside, tier, tracked }
+    this.instance.update({ ...fitness, linkOf, linkUpAt, isHeard })
   }
 
   /** The kernel tells of another state of the interface; read when the loop next looks. */

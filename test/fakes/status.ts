@@ -36,6 +36,7 @@ export const status = (): Status => ({
       interface: 'bond0',
       virtual_router_id: 88,
       version: 2,
+      family: 'ipv4',
       state: 'MASTER',
       since: ago(93_786),
       reason: 'master down',
@@ -43,7 +44,20 @@ export const status = (): Status => ({
       priority: 100,
       effective_priority: 100,
       advert_int_ms: 1000,
+      down_timer_adverts: 3,
       preempt: true,
+      preempt_delay_ms: 0,
+      source: '10.32.137.20',
+      unicast_peer: null,
+      group: '224.0.0.18',
+      checksum: 'message',
+      authentication: 'PASS',
+      sync_group: null,
+      tier: 'serving',
+      tracked: [],
+      conditions: [],
+      sender: 'thread',
+      sender_worst_lateness_ms: 0.4,
       master: { address: '10.32.137.20', priority: 100 },
       virtual_ipaddress: [{ address: '10.32.255.99/32', held: true }],
       lease_s: 2,
@@ -52,6 +66,8 @@ export const status = (): Status => ({
       counters: newCounters()
     }
   ],
+  vrrp_sync_group: [],
+  notify: {},
   proxy: [
     {
       name: 'https-apiserver',
@@ -111,6 +127,7 @@ export const status = (): Status => ({
     data_plane_alive: true,
     bytes_spliced: 0,
     events_dropped: 0,
-    netlink_overruns: 0
+    netlink_overruns: 0,
+    advert_sender_real_time: true
   }
 })

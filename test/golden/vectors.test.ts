@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import * as z from 'zod'
 import { type Advert, decodeAdvert, encodeAdvert, passwordBytes } from '../../src/vrrp/advert.js'
-import { gratuitousArp } from '../../src/vrrp/neighbor.js'
+import { gratuitousArp, unsolicitedNa } from '../../src/vrrp/neighbor.js'
 import { type Local, receive } from '../../src/vrrp/receive.js'
 import { masterDownMs, skewMs } from '../../src/vrrp/timing.js'
 
 // vectors/vrrp.json was computed from the RFCs' layouts by a program that shares nothing with any implementation.
-// `keepalived_auth_hmac` and `unsolicited_na` are of features that are not built yet: they are not run here.
+// `keepalived_auth_hmac` is of a feature that is not built yet: it is not run here.
 
 const version = z.union([z.literal(2), z.literal(3)])
 const localShape = z.object({ version, vrid: z.int(), advert_int_ms: z.number(), auth_pass: z.string().optional() })
@@ -36,6 +36,7 @@ const vectors = z
   .object({
     adverts: z.array(advertShape),
     gratuitous_arp: z.object({ mac: z.string(), vip: z.string(), frame: z.string() }),
+    unsolicited_na: z.object({ mac: z.string(), vip: z.string(), router: z.boolean(), frame: z.string() }),
     timers: z.array(
       z.object({
         version,
@@ -102,6 +103,11 @@ for (const entry of vectors.adverts) {
 t.test('a gratuitous ARP is equal to the byte', async (t) => {
   const { mac, vip, frame } = vectors.gratuitous_arp
   t.equal(Buffer.from(gratuitousArp(Buffer.from(mac.replaceAll(':', ''), 'hex'), vip)).toString('hex'), frame)
+})
+
+t.test('an unsolicited neighbour advertisement is equal to the byte', async (t) => {
+  const { mac, vip, router, frame } = vectors.unsolicited_na
+  t.equal(Buffer.from(unsolicitedNa(Buffer.from(mac.replaceAll(':', ''), 'hex'), vip, router)).toString('hex'), frame)
 })
 
 for (const entry of vectors.timers) {

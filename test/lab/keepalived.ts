@@ -17,10 +17,12 @@ export interface KeepalivedOptions {
 export class Keepalived {
   readonly child: Child
   readonly #vrrpPidFile: string
+  readonly #configFile: string
 
   constructor(lab: Lab, node: LabNode, configuration: string) {
     const file = (suffix: string): string => join(lab.folder, `keepalived-${node.name}.${suffix}`)
     writeFileSync(file('conf'), configuration, { mode: 0o600 })
+    this.#configFile = file('conf')
     this.#vrrpPidFile = file('vrrp.pid')
     const argv = ['keepalived', '-n', '-l', '-D', '-P', '-f', file('conf'), '-p', file('pid'), '-r', this.#vrrpPidFile]
     this.child = new Child(['ip', 'netns', 'exec', node.namespace, ...argv], { logFile: file('log') })
@@ -40,6 +42,12 @@ export class Keepalived {
     } catch {
       // The parent's end took it along.
     }
+  }
+
+  /** Another configuration, read at once: SIGHUP. */
+  reload(configuration: string): void {
+    writeFileSync(this.#configFile, configuration, { mode: 0o600 })
+    this.child.signal('SIGHUP')
   }
 
   async stop(): Promise<void> {

@@ -24,7 +24,28 @@ export interface LabNode {
   readonly name: string
   readonly namespace: string
   readonly address: string
+  /** Its own MAC at the beginning. */
   readonly mac: string
+}
+
+export interface LabOptions {
+  /**
+   * IPv6 too: fd00::/64, no duplicate address detection, and MACs (thus link-local addresses) in the order of the
+   * nodes. Without it IPv6 is as the kernel has it.
+   */
+  readonly dualStack?: boolean
+  /** The masters have a second interface on the same bridge, bond1, with IPv6 alone. For `dualStack`. */
+  readonly secondLink?: boolean
+}
+
+/** A node's IPv6 address in a lab that is `dualStack`. */
+export const address6Of = (node: Pick<LabNode, 'address'>): string => `fd00::${hostNumber(node.address).toString(16)}`
+
+const hostNumber = (address: string): number =>
+  Number(address.split('.').at(-1)) + Number(address.split('.').at(-2)) * 256
+const macFor = (address: string, round: number): string => {
+  const number = hostNumber(address)
+  return [2, 0, 0, round, number >> 8, number & 0xff].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
 }
 
 let labs = 0
@@ -39,9 +60,13 @@ export class Lab {
   readonly owners = new OwnerRecorder(vip)
   readonly #forget: () => void
   readonly #stops: (() => Promise<unknown>)[] = []
+  readonly #options: LabOptions
+  readonly #nodeByMac = new Map<string, string>()
+  #created = 0
   #certificate: Promise<{ cert: string; key: string }> | undefined
 
-  constructor() {
+  constructor(options: LabOptions = {}) {
+    this.#options = options
     sweepDeadRuns()
     labs += 1
     const named = (label: string): string => namespaceName(`${labs}${label}`)
@@ -56,7 +81,9 @@ export class Lab {
     const port = (label: string, address: string) => ({
       namespace: named(label),
       interface: 'bond0',
-      address: `${address}/16`
+      address: `${address}/16`,
+      ...(options.dualStack && { address6: `${address6Of({ address })}/64`, mac: macFor(address, 0) }),
+      ...(options.dualStack && options.secondLink && address !== clientAddress && { second: secondLink(address) })
     })
     const [one, two, three] = masterAddresses
     makeBridge(this.bridge, [port('m1', one), port('m2', two), port('m3', three), port('client', clientAddress)])
@@ -68,6 +95,12 @@ export class Lab {
     })
     this.masters = [node('m1', one), node('m2', two), node('m3', three)]
     this.client = node('client', clientAddress)
+    for (const one of [...this.masters, this.client]) this.#learnMacs(one)
+  }
+
+  /** Whose interface has this MAC, or had it; the MAC itself where nobody's has. */
+  nodeOfMac(mac: string): string {
+    return this.#nodeByMac.get(mac) ?? mac
   }
 
   /** Runs a program in a node's namespace to its end. Rejects when it fails. */
@@ -130,10 +163,15 @@ export class Lab {
 
   /** Creates it again: another index, another MAC, the same name and address. */
   createInterface(node: LabNode): void {
-    const peer = ['type', 'veth', 'peer', 'name', 'bond0', 'netns', node.namespace]
+    this.#created += 1
+    const mac = this.#options.dualStack ? ['address', macFor(node.address, this.#created)] : []
+    const peer = ['type', 'veth', 'peer', 'name', 'bond0', ...mac, 'netns', node.namespace]
     ip(['-n', this.bridge, 'link', 'add', this.#port(node), ...peer])
     ip(['-n', this.bridge, 'link', 'set', this.#port(node), 'master', 'br0', 'up'])
+    this.#learnMacs(node)
     ip(['-n', node.namespace, 'address', 'add', `${node.address}/16`, 'dev', 'bond0'])
+    if (this.#options.dualStack)
+      ip(['-n', node.namespace, 'address', 'add', `${address6Of(node)}/64`, 'dev', 'bond0', 'nodad'])
     ip(['-n', node.namespace, 'link', 'set', 'bond0', 'up'])
   }
 
@@ -142,6 +180,8 @@ export class Lab {
     for (const node of nodes) {
       const isolated = ['type', 'bridge_slave', 'isolated', apart ? 'on' : 'off']
       ip(['-n', this.bridge, 'link', 'set', this.#port(node), ...isolated])
+      if (this.#options.secondLink)
+        ip(['-n', this.bridge, 'link', 'set', this.#port(node).replace('port', 'side'), ...isolated])
     }
   }
 
@@ -168,6 +208,11 @@ export class Lab {
     return `port${[...this.masters, this.client].indexOf(node)}`
   }
 
+  #learnMacs(node: LabNode): void {
+    const links = JSON.parse(ip(['-n', node.namespace, '-j', 'link', 'show'])) as { ifname: string; address: string }[]
+    for (const link of links) if (link.ifname !== 'lo') this.#nodeByMac.set(link.address, node.name)
+  }
+
   async #makeCertificate(): Promise<{ cert: string; key: string }> {
     const folder = join(this.folder, 'tls')
     mkdirSync(folder, { recursive: true })
@@ -176,6 +221,10 @@ export class Lab {
     await run('openssl', [...make, '-subj', '/CN=kubernetes', '-keyout', key, '-out', cert], { timeout: 20_000 })
     return { cert, key }
   }
+}
+
+function secondLink(address: string): { interface: string; address6: string; mac: string } {
+  return { interface: 'bond1', address6: `fd00:1::${hostNumber(address).toString(16)}/64`, mac: macFor(address, 0xb1) }
 }
 
 function macOf(namespace: string): string {

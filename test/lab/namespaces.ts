@@ -13,6 +13,11 @@ export interface Port {
   readonly interface: string
   /** With prefix length. */
   readonly address: string
+  /** A second one, and which MAC the interface is to have. */
+  readonly address6?: string
+  readonly mac?: string
+  /** Another interface on the same bridge, with its IPv6 address. */
+  readonly second?: { readonly interface: string; readonly address6: string; readonly mac: string }
 }
 
 /** The name of one of this run's namespaces. */
@@ -24,17 +29,27 @@ export function namespaceName(label: string): string {
 export function makeBridge(bridge: string, ports: readonly Port[]): void {
   ip(['netns', 'add', bridge])
   for (const port of ports) ip(['netns', 'add', port.namespace])
+  for (const port of ports.filter((one) => one.address6 !== undefined)) withoutDad(port.namespace)
   const lines = ['link set lo up', 'link add br0 type bridge mcast_snooping 0 stp_state 0', 'link set br0 up']
   for (const [index, port] of ports.entries()) {
-    lines.push(`link add port${index} type veth peer name ${port.interface} netns ${port.namespace}`)
+    const mac = port.mac === undefined ? '' : `address ${port.mac} `
+    lines.push(`link add port${index} type veth peer name ${port.interface} ${mac}netns ${port.namespace}`)
     lines.push(`link set port${index} master br0 up`)
+    if (port.second === undefined) continue
+    const { interface: name, mac: secondMac } = port.second
+    lines.push(`link add side${index} type veth peer name ${name} address ${secondMac} netns ${port.namespace}`)
+    lines.push(`link set side${index} master br0 up`)
   }
   batch(bridge, lines)
   for (const port of ports) {
+    const { second } = port
     batch(port.namespace, [
       'link set lo up',
       `address add ${port.address} dev ${port.interface}`,
-      `link set ${port.interface} up`
+      ...(port.address6 === undefined ? [] : [`address add ${port.address6} dev ${port.interface}`]),
+      `link set ${port.interface} up`,
+      ...(second === undefined ? [] : [`address add ${second.address6} dev ${second.interface}`]),
+      ...(second === undefined ? [] : [`link set ${second.interface} up`])
     ])
   }
 }
@@ -63,6 +78,13 @@ export function sweepDeadRuns(): void {
 /** Runs `ip` and returns what it printed; throws with its message. */
 export function ip(args: readonly string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 10_000 })
+}
+
+/** IPv6 addresses are there at once, and each interface answers for its own IPv4 addresses alone. For interfaces to come. */
+function withoutDad(namespace: string): void {
+  const conf = '/proc/sys/net/ipv6/conf'
+  const set = `echo 0 > ${conf}/default/accept_dad && echo 0 > ${conf}/all/accept_dad && echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore`
+  execFileSync('ip', ['netns', 'exec', namespace, 'sh', '-c', set], { timeout: 10_000 })
 }
 
 function batch(namespace: string, lines: readonly string[]): void {

@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Child } from './child.js'
 import type { Lab, LabNode } from './lab.js'
 import { poll } from './wait.js'
+
+const run = promisify(execFile)
 
 /** The program, as built. */
 export const vipdProgram = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -132,6 +136,15 @@ export class Vipd {
       deadlineMs,
       what
     )
+  }
+
+  /** Writes another configuration and has it read: `vipd reload`. Rejects when that fails. @returns what it printed */
+  async reload(config: string): Promise<string> {
+    writeFileSync(this.configFile, config, { mode: 0o600 })
+    const { stdout, stderr } = await run(process.execPath, [vipdProgram, 'reload', '--socket', this.socket], {
+      timeout: 10_000
+    })
+    return `${stdout}${stderr}`
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

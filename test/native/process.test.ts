@@ -40,10 +40,27 @@ t.test('a process with everything open', async (t) => {
     const prober = new (addon().Prober)()
     for (let i = 0; i < 100; i++) prober.tcp('127.0.0.1', ${portOf(server)}, 60000, () => {})
     const netlink = new (addon().NetlinkEvents)(() => {}, () => {})
+    const sender = new (addon().AdvertSender)({ realTimePriority: 1 })
+    const sockets = []
+    if (!addon().missingCapabilities().includes('CAP_NET_RAW')) {
+      const options = { family: 4, interface: 'lo', interfaceIndex: 1, groups: [], source: '127.0.0.1' }
+      const socket = new (addon().VrrpSocket)(options, () => {})
+      sockets.push(socket, new (addon().ArpSocket)(1, () => {}))
+      const now = Number(process.hrtime.bigint()) / 1e6
+      const datagram = { payload: Buffer.alloc(8), destination: '127.99.0.1', source: '127.0.0.1', ttl: 1 }
+      const times = { firstAtMs: now, intervalMs: 10, silenceMs: 1e6, sinceMs: now }
+      sender.prove(now + 60000)
+      for (let id = 0; id < 50; id++) sender.plan(id, { socket, adverts: [[datagram]], repeat: true, ...times })
+    }
   `
 
   t.test('ends by itself once all is closed', async (t) => {
-    endedWell(t, runNode(`${open}; plane.stop(); prober.close(); netlink.close(); netlink.close()`))
+    endedWell(
+      t,
+      runNode(`${open}; plane.stop(); prober.close(); netlink.close(); netlink.close()
+      for (const socket of sockets) socket.close()
+      sender.close()`)
+    )
   })
 
   t.test('may call process.exit', async (t) => {

@@ -1,9 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { Child } from '../lab/child.js'
+import { atExit } from '../lab/cleanup.js'
 import { seedConfig } from '../lab/config.js'
 import { Keepalived, keepalivedConf } from '../lab/keepalived.js'
 import { Lab, vip } from '../lab/lab.js'
+import { ip, makeBridge, namespaceName, removeNamespaces } from '../lab/namespaces.js'
 import { whyNoLab } from '../lab/packages.js'
 import { Vipd } from '../lab/vipd.js'
 import { nowMs } from '../lab/wait.js'
@@ -62,5 +65,131 @@ t.test('without raw-socket vipd speaks VRRP through its addon', { skip }, async 
       t.match(advert, { 'ip.dst': '224.0.0.18', 'ip.ttl': '255', 'ip.dsfield': '0xc0' })
       t.match(advert['vrrp.checksum.status'], /^(1|Good)$/)
     }
+  })
+})
+
+/** One end of a wire: both families open, what it hears printed as it comes. */
+const STATION = `
+import { addon } from ${JSON.stringify(new URL('../../src/os/addon.js', import.meta.url).href)}
+import { openVrrpSocket } from ${JSON.stringify(new URL('../../src/os/raw-ip.js', import.meta.url).href)}
+const { index, from4, from6 } = JSON.parse(process.env.STATION)
+const say = (words) => console.log(JSON.stringify(words))
+const open = (family, groups, source) => openVrrpSocket(
+  addon(),
+  { family, interface: 'eth7', interfaceIndex: index, groups, source },
+  {
+    onPacket: ({ payload, source, destination, ttl, receivedAtMs }) =>
+      say({ heard: payload.subarray(0, 6).toString(), source, destination, ttl, receivedAtMs }),
+    onError: (error) => say({ error })
+  }
+)
+const v4 = open(4, ['224.0.0.18', '224.0.0.19'], from4)
+const v6 = open(6, ['ff02:0:0::12'], from6)
+const payload = (mark) => Buffer.from(mark.padEnd(8))
+// A member of groups that the other sockets of this host must not hear of.
+const other = [open(4, ['224.0.0.99'], from4), open(6, ['ff02::99'], from6)]
+say({ kinds: [v4.kind, v6.kind] })
+`
+
+t.test('two ends of a wire', { skip: whyNoLab([]) ?? false }, async (t) => {
+  const [bridge, left, right] = ['xbr', 'xa', 'xb'].map(namespaceName) as [string, string, string]
+  const undo = (): void => removeNamespaces([left, right, bridge])
+  const forget = atExit(undo)
+  t.teardown(() => {
+    forget()
+    undo()
+  })
+  const port = (namespace: string, host: number) => ({ namespace, interface: 'eth7', address: `10.77.0.${host}/24` })
+  makeBridge(bridge, [port(left, 1), port(right, 2)])
+  for (const [namespace, host] of [[left, 1] as const, [right, 2] as const]) {
+    ip(['-n', namespace, 'address', 'add', `10.77.0.10${host}/32`, 'dev', 'eth7'])
+    for (const address of [`fe80::${host}`, `fe80::10${host}`])
+      ip(['-n', namespace, 'address', 'add', `${address}/64`, 'dev', 'eth7', 'nodad'])
+  }
+  const station = (namespace: string, host: number, program = ''): Child => {
+    const [shown] = JSON.parse(ip(['-n', namespace, '-j', 'link', 'show', 'eth7'])) as { ifindex: number }[]
+    const env = { STATION: JSON.stringify({ index: shown?.ifindex, from4: `10.77.0.${host}`, from6: `fe80::${host}` }) }
+    const argv = ['ip', 'netns', 'exec', namespace, process.execPath, '--input-type=module', '-e', STATION + program]
+    const child = new Child(argv, { env })
+    t.teardown(() => child.stop('SIGKILL'))
+    return child
+  }
+  const heard = (child: Child) =>
+    child.lines
+      .map((line) => JSON.parse(line) as { heard?: string; source: string; destination: string; ttl: number })
+      .filter((line) => line.heard !== undefined)
+      .map((line) => `${line.heard?.trim()} ${line.source} ${line.destination} ${line.ttl}`)
+  const listener = station(right, 2)
+  await listener.line(/kinds/, 10_000)
+
+  await t.test('each packet has the source and TTL that was asked for, in both families', async (t) => {
+    const speaker = station(
+      left,
+      1,
+      `
+      const four = (mark, more) => v4.send(payload(mark), { destination: '224.0.0.18', source: '10.77.0.1', ttl: 255, ...more })
+      const six = (mark, more) => v6.send(payload(mark), { destination: 'ff02::12', source: 'fe80::1', ttl: 255, ...more })
+      four('a1')
+      await v4.flush()
+      four('a2', { source: '10.77.0.101' })
+      four('a3', { ttl: 254 })
+      four('a4', { destination: '224.0.0.19' })
+      await v4.flush()
+      four('a5', { destination: '10.77.0.2', ttl: 33 })
+      four('no', { destination: '224.0.0.99', ttl: 254 })
+      six('b1')
+      six('b2', { source: 'fe80::101' })
+      six('b3', { ttl: 254 })
+      six('b4', { destination: 'fe80::2', ttl: 34 })
+      six('no', { destination: 'ff02::99' })
+      six('z')
+      `
+    )
+    await listener.line(/"z /, 10_000)
+    const want = [
+      'a1 10.77.0.1 224.0.0.18 255',
+      'a2 10.77.0.101 224.0.0.18 255',
+      'a3 10.77.0.1 224.0.0.18 254',
+      'a4 10.77.0.1 224.0.0.19 255',
+      'a5 10.77.0.1 10.77.0.2 33',
+      'b1 fe80::1 ff02::12 255',
+      'b2 fe80::101 ff02::12 255',
+      'b3 fe80::1 ff02::12 254',
+      'b4 fe80::1 fe80::2 34',
+      'z fe80::1 ff02::12 255'
+    ]
+    const all = heard(listener)
+    t.strictSame([...new Set(all)].filter((one) => !one.startsWith('no')).sort(), want)
+    t.equal(all.filter((one) => one.startsWith('no')).length, 2, 'a group is heard by its member alone')
+    t.match(JSON.parse(speaker.lines[0] ?? '{}'), { kinds: ['raw-socket', 'addon'] })
+    t.strictSame(speaker.lines.slice(1), [], 'what it sends to a group does not come back')
+    await speaker.stop('SIGKILL')
+  })
+
+  await t.test('a busy main loop does not keep adverts from their group', async (t) => {
+    const speaker = station(
+      left,
+      1,
+      `
+      const sender = new (addon().AdvertSender)({ realTimePriority: 10 })
+      const now = () => Number(process.hrtime.bigint()) / 1e6
+      sender.prove(now() + 10_000)
+      const plan = (id, socket, mark, to) => sender.plan(id, {
+        socket: socket.native,
+        adverts: [[{ payload: payload(mark), ttl: 255, ...to }]],
+        repeat: true, firstAtMs: now(), intervalMs: 50, silenceMs: 1000, sinceMs: now()
+      })
+      plan(1, v4, 'p4', { destination: '224.0.0.18', source: '10.77.0.1' })
+      plan(2, v6, 'p6', { destination: 'ff02::12', source: 'fe80::1' })
+      const end = now() + 500
+      while (now() < end);
+      sender.close()
+      say({ done: true })
+      `
+    )
+    await speaker.line(/done/, 10_000)
+    const count = (mark: string): number => heard(listener).filter((one) => one.startsWith(mark)).length
+    for (const mark of ['p4', 'p6']) t.ok(count(mark) >= 9 && count(mark) <= 12, `${count(mark)} of ${mark} in 500 ms`)
+    await speaker.stop('SIGKILL')
   })
 })

@@ -25,14 +25,15 @@ export interface Conversion {
 /** A file longer than this is not read: nobody writes one by hand. */
 export const MAX_SOURCE_BYTES = 1 << 20
 const MAX_LINES = 10_000
+const KINDS = ['scalar', 'map', 'list']
 
 /** keepalived.conf, haproxy.cfg or both → one native configuration, and what there is to say about it. */
 export function convert(keepalived: Source | undefined, haproxy: Source | undefined): Conversion {
   const parts = [part(keepalived, importKeepalived), part(haproxy, importHaproxy)].filter((one) => one !== undefined)
-  // nbthread and its kin come before the lists.
+  // nbthread and its kin come first, then global_defs, then the lists.
   const root = parts
     .flatMap(({ entries }) => entries)
-    .sort((a, b) => Number(a.node.kind === 'list') - Number(b.node.kind === 'list'))
+    .sort((a, b) => KINDS.indexOf(a.node.kind) - KINDS.indexOf(b.node.kind))
   const notes = parts.flatMap(({ report }) => report.notes)
   const fallback = { file: (keepalived ?? haproxy)?.path ?? '', line: 1 }
   if (root.some((one) => one.node.kind === 'list')) {

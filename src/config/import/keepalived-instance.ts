@@ -1,169 +1,138 @@
-import { formatDuration, parseDuration } from '../../base/duration.js'
+import type { Family } from '../../base/ip.js'
 import { argumentOf, type Directive, keywordOf } from './directive.js'
-import { importAddresses } from './keepalived-address.js'
+import { type AddressScope, firstFamily, importAddresses, linkLocalFirst } from './keepalived-address.js'
 import { importAuthentication } from './keepalived-auth.js'
+import {
+  add,
+  addList,
+  blockComments,
+  createDraft,
+  flagNode,
+  flagOf,
+  type Handler,
+  hasKey,
+  leave,
+  leaveOut,
+  nameEntry,
+  nameFrom,
+  numberNode,
+  secondsNode,
+  takeLines,
+  taking,
+  textNode
+} from './keepalived-draft.js'
+import {
+  addElection,
+  type ElectionDraft,
+  takeAdvertInt,
+  takePreempt,
+  takePreemptDelay,
+  takeState
+} from './keepalived-election.js'
+import type { GlobalDefaults } from './keepalived-globals.js'
+import { importHmac, type KeyFiles } from './keepalived-hmac.js'
+import { type MailDraft, NOTIFY_HANDLERS } from './keepalived-notify.js'
+import type { Tracked, TrackedKind } from './keepalived-tracked.js'
+import { type TrackKey, type TrackScope, takeTracks } from './keepalived-tracks.js'
+import { takePeers, takeSource } from './keepalived-unicast.js'
 import { INSTANCE_LEFTOVERS } from './keepalived-words.js'
 import type { Report } from './report.js'
-import {
-  durationNode,
-  type Entry,
-  entry,
-  type Item,
-  item,
-  leftBehind,
-  map,
-  type Node,
-  numberOr,
-  scalar
-} from './yaml-tree.js'
+import { durationNode, entry, type Item, item, type ListNode, map, numberOr, scalar } from './yaml-tree.js'
 
-/** What an instance takes from global_defs. */
-export interface GlobalDefaults {
-  readonly version: string
-  /** Strict mode, in which keepalived takes no password. */
-  readonly isStrict: boolean
-  /** garp_master_* for instances that have none of their own, in the order of the file. */
-  readonly garp: readonly Directive[]
+/** What an instance takes from the rest of the file. */
+export interface InstanceScope {
+  readonly globals: GlobalDefaults
+  readonly tracked: ReadonlyMap<TrackedKind, ReadonlyMap<string, Tracked>>
+  /** Members of sync groups, by vipd's names; true: keepalived lets their weights count. */
+  readonly grouped: ReadonlyMap<string, boolean>
+  readonly keyFiles: KeyFiles
+  readonly canMail: boolean
 }
 
 /** One vrrp_instance as an item of `vrrp:`, or undefined when it had to be left out (the report says why). */
-export function importInstance(instance: Directive, globals: GlobalDefaults, report: Report): Item | undefined {
-  const lines = instance.block ?? []
-  const draft = createDraft(instance, globals, report)
-  for (const line of lines) takeLine(draft, line)
+export function importInstance(instance: Directive, scope: InstanceScope, report: Report): Item | undefined {
+  const draft = createInstanceDraft(instance, scope, report)
+  takeLines(draft, instance.block ?? [], HANDLERS, INSTANCE_LEFTOVERS)
   if (draft.isLeftOut) return undefined
-  addPriority(draft, instance)
-  addPreempt(draft)
-  for (const line of globals.garp) {
-    const key = keywordOf(line).replace(/^vrrp_/, '')
-    if (draft.entries.every((one) => one.key !== key)) add(draft, key, garpNode(key, line), line)
-  }
-  if (draft.version !== '2' && lines.every((line) => keywordOf(line) !== 'version')) {
+  addElection(draft, instance)
+  for (const line of scope.globals.instance) addDefault(draft, line)
+  if (draft.version === '3' && draft.family === 4 && !hasKey(draft, 'version')) {
     draft.entries.push(entry('version', numberOr(draft.version)))
   }
   report.carry(instance)
   const place = { file: report.file, line: instance.line }
-  const above = instance.beside === '' ? instance.above : [...instance.above, instance.beside]
-  return item(map([nameEntry(instance, report), ...draft.entries], false, [...draft.behind, ...instance.tail]), {
-    above,
+  const tail = [...draft.behind, ...instance.tail]
+  return item(map([nameEntry(instance, report), ...draft.entries], false, tail), {
+    above: blockComments(instance),
     place
   })
 }
 
-interface Draft {
-  readonly report: Report
-  readonly version: string
-  readonly state: string
-  readonly priority: string
+interface InstanceDraft extends MailDraft, ElectionDraft {
+  readonly instance: Directive
+  readonly scope: InstanceScope
+  readonly family: Family
   readonly interfaceName: string
-  readonly isStrict: boolean
-  readonly entries: Entry[]
-  /** Comments of lines that were left out, for the next entry. */
-  behind: readonly string[]
+  readonly isUnicast: boolean
+  readonly source: string
+  readonly unicastTtl: string
+  readonly hasKeys: boolean
   isLeftOut: boolean
 }
 
-function createDraft(instance: Directive, globals: GlobalDefaults, report: Report): Draft {
+function createInstanceDraft(instance: Directive, scope: InstanceScope, report: Report): InstanceDraft {
   const lines = instance.block ?? []
   const last = (keyword: string): Directive | undefined => lines.findLast((line) => keywordOf(line) === keyword)
   const settingValue = (keyword: string): string => argumentOf(last(keyword) ?? { ...instance, words: [] })
   const strict = last('strict_mode')
+  const family = firstFamily(lines.find((line) => keywordOf(line) === 'virtual_ipaddress'))
+  const state = settingValue('state').toUpperCase()
+  const priority = settingValue('priority')
+  const wish = lines.findLast((line) => /^(?:no)?preempt$/.test(keywordOf(line)))
+  const isOwner = priority === '255' || (state === 'MASTER' && priority === '')
   return {
-    report,
-    version: settingValue('version') || globals.version,
-    state: settingValue('state').toUpperCase(),
-    priority: settingValue('priority'),
+    ...createDraft(report),
+    canMail: scope.canMail,
+    instance,
+    scope,
+    family,
+    version: family === 6 ? '3' : settingValue('version') || scope.globals.version,
+    state,
+    priority,
+    isOwner,
+    isNopreempt: wish !== undefined && keywordOf(wish) === 'nopreempt' && state !== 'MASTER' && !isOwner,
     interfaceName: settingValue('interface'),
-    isStrict: strict === undefined ? globals.isStrict : !['off', 'no', 'false', '0'].includes(argumentOf(strict)),
-    entries: [],
-    behind: [],
+    isStrict: strict === undefined ? scope.globals.isStrict : (flagOf(strict) ?? true),
+    isUnicast: last('unicast_peer') !== undefined,
+    source: settingValue('unicast_src_ip') || settingValue('mcast_src_ip'),
+    unicastTtl: settingValue('unicast_ttl'),
+    hasKeys: last('auth_hmac') !== undefined,
     isLeftOut: false
   }
 }
 
-function nameEntry(instance: Directive, report: Report): Entry {
-  const given = argumentOf(instance)
-  const name = given.replace(/[^A-Za-z0-9_.:-]/g, '_')
-  if (name !== given)
-    report.add(
-      'warning',
-      instance,
-      'vrrp_instance',
-      `vipd’s names have no \`${given.replace(/[A-Za-z0-9_.:-]/g, '').charAt(0)}\`: it is called ${name} now`
-    )
-  return entry('name', scalar(name), { place: { file: report.file, line: instance.line } })
-}
-
-type Handler = (draft: Draft, line: Directive) => void
-
-const takeNumber: Handler = (draft, line) => add(draft, keywordOf(line), numberOr(argumentOf(line)), line)
-const takeGarp: Handler = (draft, line) => add(draft, keywordOf(line), garpNode(keywordOf(line), line), line)
-
-const HANDLERS: ReadonlyMap<string, Handler> = new Map([
-  ['interface', (draft, line) => add(draft, 'interface', scalar(argumentOf(line)), line)],
-  ['virtual_router_id', takeNumber],
-  ['priority', takeNumber],
-  ['version', takeNumber],
-  ['advert_int', (draft, line) => add(draft, 'advert_int', advertInt(draft, line), line)],
-  ['preempt', takePreempt],
-  ['nopreempt', takePreempt],
-  ['state', takeState],
-  ['authentication', takeAuthentication],
-  ['virtual_ipaddress', takeAddresses],
-  ['unicast_peer', refuseUnicast],
-  ['garp_master_repeat', takeGarp],
-  ['garp_master_delay', takeGarp],
-  ['garp_master_refresh', takeGarp],
-  ['garp_master_refresh_repeat', takeGarp]
-])
-
-function takeLine(draft: Draft, line: Directive): void {
-  const keyword = keywordOf(line)
-  const handler = HANDLERS.get(keyword)
-  if (handler !== undefined) {
-    handler(draft, line)
-    return
-  }
-  leave(draft, line)
-  const leftover = INSTANCE_LEFTOVERS.get(keyword)
-  if (leftover !== undefined) draft.report.add(leftover.level, line, keyword, leftover.text)
-  else draft.report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
-}
-
-/** Adds a key. One that stands twice counts as it stood last, as in keepalived. */
-function add(draft: Draft, key: string, node: Node, line: Directive): void {
-  draft.report.carry(line)
-  const earlier = draft.entries.findIndex((one) => one.key === key)
-  if (earlier >= 0) {
-    draft.report.add('warning', line, key, 'stands twice: the last one counts')
-    draft.entries.splice(earlier, 1)
-  }
-  const place = { file: draft.report.file, line: line.line }
-  draft.entries.push(entry(key, node, { above: [...draft.behind, ...line.above], beside: line.beside, place }))
-  draft.behind = []
-}
-
-function leave(draft: Draft, line: Directive): void {
-  draft.behind = [...draft.behind, ...leftBehind(line)]
-}
-
-const garpNode = (key: string, line: Directive): Node =>
-  key.endsWith('repeat') ? numberOr(argumentOf(line)) : durationNode(argumentOf(line), 's')
-
-function takeAuthentication(draft: Draft, line: Directive): void {
-  if (draft.isStrict) {
-    leave(draft, line)
-    draft.report.add('warning', line, 'authentication', 'keepalived ignores it in strict mode: left out')
-    return
-  }
-  if (draft.version === '3') {
-    leave(draft, line)
-    draft.report.add(
-      'warning',
+const takeVersion: Handler<InstanceDraft> = (draft, line) => {
+  if (draft.family === 4 || argumentOf(line) !== '2') add(draft, 'version', numberNode(line), line)
+  else
+    leaveOut(
+      draft,
       line,
-      'authentication',
-      'VRRP version 3 has no passwords, keepalived ignores it too: left out'
+      'changed',
+      'version 2',
+      'version 2 is for IPv4 alone: an IPv6 instance has version 3. The other nodes need it too'
     )
+}
+
+const takeAuthentication: Handler<InstanceDraft> = (draft, line) => {
+  const why = draft.isStrict
+    ? 'keepalived ignores it in strict mode: left out'
+    : draft.version === '3'
+      ? 'VRRP version 3 has no passwords, keepalived ignores it too: left out'
+      : draft.hasKeys
+        ? 'keepalived ignores it beside auth_hmac: left out'
+        : ''
+  if (why !== '') {
+    leaveOut(draft, line, 'warning', 'authentication', why)
     return
   }
   const node = importAuthentication(line, draft.report)
@@ -172,86 +141,163 @@ function takeAuthentication(draft: Draft, line: Directive): void {
   else add(draft, 'authentication', node, line)
 }
 
-/** Carried over as multicast it would be a split brain ready to start. */
-function refuseUnicast(draft: Draft, line: Directive): void {
-  draft.isLeftOut = true
-  draft.report.add(
-    'changed',
-    line,
-    'unicast_peer',
-    'vipd sends adverts by multicast to 224.0.0.18 (unicast is later work): peers that listen for unicast would not hear it, and both would hold the address. This instance is left out'
-  )
-}
+const takeHmac: Handler<InstanceDraft> = (draft, line) =>
+  add(draft, 'auth_hmac', importHmac(line, argumentOf(draft.instance), draft.scope.keyFiles, draft.report), line)
 
-function takeAddresses(draft: Draft, line: Directive): void {
-  const node = importAddresses(line, draft.interfaceName, draft.report)
+const takeAddresses: Handler<InstanceDraft> = (draft, line) => {
+  const scope: AddressScope = { interfaceName: draft.interfaceName, family: draft.family }
+  const node = importAddresses(line, scope, draft.report)
   if (node.items.length > 0) {
-    add(draft, 'virtual_ipaddress', node, line)
-    return
-  }
-  if ((line.block ?? []).length === 0) {
+    const isFirst = !hasKey(draft, 'virtual_ipaddress')
+    const vrid = draft.instance.block?.findLast((one) => keywordOf(one) === 'virtual_router_id')
+    const isLinkLocal = draft.family === 6 && isFirst
+    const listed = isLinkLocal
+      ? linkLocalFirst(node, vrid === undefined ? '' : argumentOf(vrid), line, draft.report)
+      : node
+    addList(draft, 'virtual_ipaddress', listed, line)
+  } else if ((line.block ?? []).length === 0) {
     draft.report.add('error', line, 'virtual_ipaddress', 'holds no address: write one on a line of its own')
-    return
-  }
-  draft.isLeftOut = true
-  draft.report.add('changed', line, 'virtual_ipaddress', 'no address is left: the whole instance is left out')
+  } else leaveOut(draft, line, 'changed', 'virtual_ipaddress', 'no address of it is left')
 }
 
-function advertInt(draft: Draft, line: Directive): Node {
-  const ms = parseDuration(argumentOf(line), 's')
-  if (ms === undefined || draft.version !== '2' || ms % 1000 === 0) return durationNode(argumentOf(line), 's')
-  const rounded = Math.max(1000, Math.floor(ms / 1000 + 0.5) * 1000)
-  draft.report.add(
-    'warning',
-    line,
-    'advert_int',
-    `VRRP version 2 counts whole seconds: ${formatDuration(rounded)}, as keepalived rounds it`
-  )
-  return scalar(formatDuration(rounded))
+const takeExcluded: Handler<InstanceDraft> = (draft, line) => {
+  const scope: AddressScope = { interfaceName: draft.interfaceName, family: undefined }
+  const node: ListNode = importAddresses(line, scope, draft.report)
+  if (node.items.length > 0) addList(draft, 'virtual_ipaddress_excluded', node, line)
+  else leaveOut(draft, line, 'warning', 'virtual_ipaddress_excluded', 'holds no address: left out')
 }
 
-function takeState(draft: Draft, line: Directive): void {
+const takeNoAddress: Handler<InstanceDraft> = (draft, line) => {
   leave(draft, line)
-  const isKnown = draft.state === 'MASTER' || draft.state === 'BACKUP'
-  if (!isKnown) draft.report.add('error', line, 'state', `must be MASTER or BACKUP, not \`${argumentOf(line)}\``)
-  const why = 'not needed: the election goes by priority alone. In keepalived too every node starts as backup'
-  if (isKnown) draft.report.add('warning', line, `state ${draft.state}`, why)
+  if ((draft.instance.block ?? []).some((one) => keywordOf(one) === 'virtual_ipaddress')) return
+  draft.isLeftOut = true
+  const text = 'vipd holds addresses: an instance that has none, for scripts alone, is left out'
+  draft.report.add('changed', line, 'no_virtual_ipaddress', text)
 }
 
-function takePreempt(draft: Draft, line: Directive): void {
-  const isOverruled = draft.state === 'MASTER' || draft.priority === '255'
-  if (keywordOf(line) === 'nopreempt' && isOverruled) {
-    const because = draft.state === 'MASTER' ? 'state MASTER' : 'priority 255'
-    draft.report.add(
-      'warning',
-      line,
-      'nopreempt',
-      `keepalived ignores it together with \`${because}\`, so this is \`preempt: true\`. If you want nopreempt, write \`preempt: false\` on every node`
-    )
+/** Keys that are for adverts of one kind only: with the other kind they mean nothing to keepalived either. */
+const forUnicast: Handler<InstanceDraft> = (draft, line) => {
+  if (!draft.isUnicast)
+    leaveOut(draft, line, 'warning', keywordOf(line), 'means nothing without `unicast_peer`: left out')
+  else add(draft, keywordOf(line), keywordOf(line) === 'unicast_ttl' ? numberNode(line) : flagNode(line), line)
+}
+
+const takeGroup: Handler<InstanceDraft> = (draft, line) => {
+  if (draft.isUnicast) leaveOut(draft, line, 'warning', 'mcast_dst_ip', 'means nothing with `unicast_peer`: left out')
+  else add(draft, 'mcast_dst_ip', textNode(line), line)
+}
+
+const takeChecksum: Handler<InstanceDraft> = (draft, line) => {
+  if (draft.version === '3' && draft.family === 4) add(draft, 'v3_checksum_as_v2', flagNode(line), line)
+  else leaveOut(draft, line, 'warning', 'v3_checksum_as_v2', 'is for version 3 over IPv4 alone: left out')
+}
+
+const takeTrack = (key: TrackKey): Handler<InstanceDraft> => {
+  return (draft, line) => takeTracks(draft, line, key, trackScope(draft))
+}
+
+/** Weights that keepalived ignores, and those that vipd refuses because nothing follows from them. */
+function trackScope(draft: InstanceDraft): TrackScope {
+  const isCounting = draft.scope.grouped.get(nameFrom(argumentOf(draft.instance)))
+  const fault = 'Without a weight (`{ name: …, weight: 0 }`) a failure is a fault, and the address moves'
+  const unweighted =
+    isCounting === false
+      ? {
+          level: 'warning' as const,
+          text: `keepalived ignores tracks with a weight in a member of a sync group: left out. ${fault}`
+        }
+      : isCounting === true
+        ? {
+            level: 'changed' as const,
+            text: `a sync group moves as one, so vipd knows no weights in its members: left out. ${fault}`
+          }
+        : draft.isOwner
+          ? {
+              level: 'warning' as const,
+              text: `nothing lowers the owner’s priority 255, in keepalived either: left out. ${fault}`
+            }
+          : draft.isNopreempt
+            ? {
+                level: 'changed' as const,
+                text: `with nopreempt no backup takes over from a master whose priority sinks, so the weight moved nothing while that master lived: left out. ${fault}; or write \`preempt: true\` on every node`
+              }
+            : undefined
+  return { tracked: draft.scope.tracked, interfaceName: draft.interfaceName, unweighted }
+}
+
+const HANDLERS = new Map<string, Handler<InstanceDraft>>([
+  ['interface', taking(textNode)],
+  ['virtual_router_id', taking(numberNode)],
+  ['priority', taking(numberNode)],
+  ['version', takeVersion],
+  ['advert_int', takeAdvertInt],
+  ['preempt', takePreempt],
+  ['nopreempt', takePreempt],
+  ['preempt_delay', takePreemptDelay],
+  ['down_timer_adverts', taking(numberNode)],
+  ['state', takeState],
+  ['authentication', takeAuthentication],
+  ['auth_hmac', takeHmac],
+  ['virtual_ipaddress', takeAddresses],
+  ['virtual_ipaddress_excluded', takeExcluded],
+  ['no_virtual_ipaddress', takeNoAddress],
+  ['v3_checksum_as_v2', takeChecksum],
+  [
+    'unicast_peer',
+    (draft, line) => takePeers(draft, line, { family: draft.family, source: draft.source, ttl: draft.unicastTtl })
+  ],
+  ['unicast_src_ip', (draft, line) => takeSource(draft, line, draft.isUnicast)],
+  ['mcast_src_ip', (draft, line) => takeSource(draft, line, draft.isUnicast)],
+  ['mcast_dst_ip', takeGroup],
+  ['unicast_ttl', forUnicast],
+  ['check_unicast_src', forUnicast],
+  ['garp_master_repeat', taking(numberNode)],
+  ['garp_master_delay', taking(secondsNode)],
+  ['garp_master_refresh', taking(secondsNode)],
+  ['garp_master_refresh_repeat', taking(numberNode)],
+  ['garp_lower_prio_repeat', taking(numberNode)],
+  ['garp_lower_prio_delay', taking(secondsNode)],
+  ['track_interface', takeTrack('track_interface')],
+  ['track_script', takeTrack('track_script')],
+  ['track_file', takeTrack('track_file')],
+  ['track_process', takeTrack('track_process')],
+  ...NOTIFY_HANDLERS
+])
+
+/** A line of global_defs, for an instance that has none of its own. */
+function addDefault(draft: InstanceDraft, line: Directive): void {
+  const keyword = keywordOf(line)
+  const bare = { ...line, above: [], beside: '' }
+  const adding = (key: string, node: Item['node']): void => {
+    draft.report.carry(line)
+    if (!hasKey(draft, key)) add(draft, key, node, bare)
   }
-  add(draft, 'preempt', scalar(keywordOf(line) === 'preempt' || isOverruled), line)
-}
-
-function addPriority(draft: Draft, instance: Directive): void {
-  if (draft.entries.some((one) => one.key === 'priority')) return
-  const isOwner = draft.state === 'MASTER'
-  const beside = isOwner ? '`state MASTER` without a priority' : 'keepalived’s default'
-  const after = draft.entries.findIndex((one) => one.key === 'virtual_router_id')
-  draft.entries.splice(after + 1, 0, entry('priority', scalar(isOwner ? 255 : 100), { beside }))
-  if (!isOwner) return
-  const why = 'was not set: with `state MASTER` keepalived takes 255, which nobody can outbid. The same is written here'
-  draft.report.add('warning', instance, 'priority', why)
-}
-
-/** What is not said is said now; the place is beside a comment that speaks of it, or after the priority. */
-function addPreempt(draft: Draft): void {
-  if (draft.entries.some((one) => one.key === 'preempt')) return
-  const commented = draft.entries.findIndex((one) => one.above.some((text) => /preempt/i.test(text)))
-  const next = draft.entries[commented]
-  if (next === undefined) {
-    const after = draft.entries.findIndex((one) => one.key === 'priority')
-    draft.entries.splice(after + 1, 0, entry('preempt', scalar(true)))
-    return
+  switch (keyword) {
+    case 'vrrp_min_garp':
+      if (flagOf(line) === false) return
+      adding('garp_master_repeat', scalar(1))
+      adding('garp_master_delay', scalar(0))
+      return
+    case 'vrrp_mcast_group4':
+    case 'vrrp_mcast_group6': {
+      const isOwn = keyword.endsWith(String(draft.family))
+      const isUsual = ['224.0.0.18', 'ff02::12'].includes(argumentOf(line).toLowerCase())
+      if (isOwn && !isUsual && !draft.isUnicast) adding('mcast_dst_ip', textNode(line))
+      else draft.report.carry(line)
+      return
+    }
+    case 'v3_checksum_as_v2':
+      if (draft.version === '3' && draft.family === 4) adding(keyword, flagNode(line))
+      else draft.report.carry(line)
+      return
+    case 'vrrp_check_unicast_src':
+      if (draft.isUnicast) adding('check_unicast_src', flagNode(line))
+      else draft.report.carry(line)
+      return
+    default: {
+      const key = keyword.replace(/^vrrp_/, '')
+      const isNumber = /(?:repeat|adverts)$/.test(key)
+      adding(key, isNumber ? numberOr(argumentOf(line)) : durationNode(argumentOf(line), 's'))
+    }
   }
-  draft.entries.splice(commented, 1, entry('preempt', scalar(true), { above: next.above }), { ...next, above: [] })
 }

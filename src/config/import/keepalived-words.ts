@@ -14,149 +14,190 @@ export const leftovers = (
 ): (readonly [string, Leftover])[] =>
   keywords.flatMap((some) => some.split(', ')).map((keyword) => [keyword, { level, text }] as const)
 
-const MAIL = 'mail: vipd sends none yet (later work); `vipd status` and the journal tell of every change of state'
-const SCRIPTS = 'scripts are not run yet (later work)'
 const ROUTES =
-  'routes and rules do not move with the address yet (later work): set them up without vipd, or keep keepalived'
+  'vipd moves no routes and rules with the address: set them up without vipd, or in notify_master and notify_backup'
 const LVS = 'balancing by LVS is not vipd’s job: keep keepalived for it'
-const SECURITY = 'vipd runs no scripts yet, so it needs no user for them'
 const PROCESS = 'about keepalived’s own processes: vipd is one process, see vipd.service'
+const PRIORITY = 'vipd’s thread for adverts has real-time priority 50; global_defs.vrrp_rt_priority sets another'
 const SNMP = 'vipd has no SNMP and no D-Bus: `vipd status --json` tells the same'
 const NETLINK = 'vipd chooses its own buffers'
+const ADDRESSES = 'vipd takes an advert whatever addresses it names'
+const FIREWALL = 'vipd does not drop traffic to the address, and makes no firewall rules: make your own'
+const VMAC = 'the address is on the interface itself, with its own MAC; gratuitous ARP tells the neighbours'
+const ANSWER = 'vipd answers a lower priority with an advert at once (RFC 9568), so that two masters part in one packet'
+const GROUP_ARP = 'vipd paces gratuitous ARP for each instance: write garp_interval and gna_interval into the instances'
+const BFD = 'vipd speaks no BFD: the timers of VRRP find a dead master, and version 3 makes them shorter than a second'
+const ONCE = 'vipd runs nothing of its own at start and stop: `ExecStartPre=` and `ExecStopPost=` in vipd.service do'
+const RECORD = 'vipd tells its state by `vipd status` and `vipd events`, not by files'
+const RELOAD = 'vipd checks a new configuration whole before it takes it over, at `systemctl reload vipd`'
 
 /** Keywords of global_defs. */
 export const GLOBAL_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
-  ...leftovers('warning', MAIL, 'notification_email, notification_email_from, smtp_server, smtp_connect_timeout'),
-  ...leftovers('warning', MAIL, 'smtp_helo_name, smtp_alert_checker, no_email_faults'),
-  ...leftovers('changed', MAIL, 'smtp_alert, smtp_alert_vrrp'),
-  ...leftovers('warning', 'a name in keepalived’s own logs and mail: nothing on the wire', 'router_id'),
-  ...leftovers('warning', SECURITY, 'script_user, enable_script_security, set_supplementary_groups'),
-  ...leftovers('warning', 'vipd never compares the addresses in an advert with its own', 'vrrp_skip_check_adv_addr'),
+  ...leftovers(
+    'warning',
+    'mail on the servers of LVS: vipd mails of VRRP alone',
+    'smtp_alert_checker, no_checker_emails, checker_log_all_failures, rs_init_notifies'
+  ),
+  ...leftovers(
+    'warning',
+    'always on in vipd: it runs no script as root that others may write',
+    'enable_script_security'
+  ),
+  ...leftovers('changed', 'scripts run without supplementary groups', 'set_supplementary_groups'),
+  ...leftovers('warning', ADDRESSES, 'vrrp_skip_check_adv_addr'),
   ...leftovers('warning', SNMP, 'enable_snmp_vrrp, enable_snmp_checker, enable_snmp_rfc, enable_snmp_rfcv2'),
   ...leftovers('warning', SNMP, 'enable_snmp_rfcv3, enable_traps, enable_dbus, dbus_service_name, snmp_socket'),
-  ...leftovers('warning', SNMP, 'enable_snmp_keepalived'),
-  ...leftovers('warning', PROCESS, 'process_names, vrrp_process_name, use_pid_dir, instance, child_wait_time'),
-  ...leftovers('warning', PROCESS, 'vrrp_priority, vrrp_rt_priority, vrrp_no_swap, vrrp_cpu_affinity'),
-  ...leftovers('warning', PROCESS, 'vrrp_rlimit_rttime, max_auto_priority, min_auto_priority_delay'),
+  ...leftovers('warning', SNMP, 'enable_snmp_keepalived, dbus_no_interface_name, snmp_vs_stats_update_interval'),
+  ...leftovers('warning', SNMP, 'snmp_rs_stats_update_interval'),
+  ...leftovers('warning', PROCESS, 'process_names, vrrp_process_name, use_pid_dir, instance, child_wait_time, umask'),
+  ...leftovers('warning', PROCESS, 'vrrp_no_swap, vrrp_cpu_affinity, vrrp_rlimit_rttime, random_seed, include_check'),
+  ...leftovers('warning', PROCESS, 'iproute_usr_dir, iproute_etc_dir'),
+  ...leftovers('warning', PRIORITY, 'vrrp_priority, max_auto_priority, min_auto_priority_delay'),
+  ...leftovers('warning', RECORD, 'data_use_instance, state_file_location, stats_file_location, json_file_location'),
+  ...leftovers('warning', RECORD, 'json_version'),
+  ...leftovers('warning', RELOAD, 'reload_check_config, reload_file'),
+  ...leftovers(
+    'changed',
+    'vipd reloads when it is told to: use a systemd timer on every node',
+    'reload_time_file, reload_repeat'
+  ),
+  ...leftovers('warning', 'vipd counts and logs adverts of foreign VRIDs always', 'log_unknown_vrids'),
   ...leftovers('warning', NETLINK, 'vrrp_netlink_cmd_rcv_bufs, vrrp_netlink_monitor_rcv_bufs'),
   ...leftovers('warning', NETLINK, 'vrrp_netlink_cmd_rcv_bufs_force, vrrp_netlink_monitor_rcv_bufs_force'),
-  ...leftovers('warning', NETLINK, 'vrrp_rx_bufs_policy, vrrp_rx_bufs_multiplier'),
+  ...leftovers('warning', NETLINK, 'vrrp_rx_bufs_policy, vrrp_rx_bufs_multiplier, process_monitor_rcv_bufs'),
+  ...leftovers('warning', NETLINK, 'process_monitor_rcv_bufs_force'),
   ...leftovers('warning', 'vipd waits for an interface that is not there yet', 'dynamic_interfaces'),
-  ...leftovers('warning', LVS, 'lvs_sync_daemon, lvs_flush, lvs_flush_onstop, lvs_timeouts'),
-  ...leftovers('changed', 'the group 224.0.0.18 is used, another one is not supported yet', 'vrrp_mcast_group4'),
-  ...leftovers('warning', 'IPv6 comes in later work', 'vrrp_mcast_group6, vrrp_gna_interval'),
+  ...leftovers('warning', 'vipd learns of links from the kernel', 'linkbeat_use_polling'),
+  ...leftovers('warning', 'is for static addresses, which vipd leaves to the system', 'default_interface'),
+  ...leftovers('warning', LVS, 'lvs_sync_daemon, lvs_flush, lvs_flush_onstop, lvs_flush_on_stop, lvs_timeouts'),
+  ...leftovers('warning', LVS, 'lvs_notify_fifo, lvs_notify_fifo_script, lvs_netlink_cmd_rcv_bufs'),
+  ...leftovers('warning', LVS, 'lvs_netlink_cmd_rcv_bufs_force, lvs_netlink_monitor_rcv_bufs'),
+  ...leftovers('warning', LVS, 'lvs_netlink_monitor_rcv_bufs_force, nftables_ipvs, nftables_ipvs_priority'),
+  ...leftovers('warning', LVS, 'nftables_ipvs_start_fwmark, checker_priority, checker_no_swap'),
+  ...leftovers('warning', LVS, 'checker_cpu_affinity, checker_rt_priority, checker_rlimit_rttime'),
+  ...leftovers('warning', BFD, 'bfd_priority, bfd_no_swap, bfd_cpu_affinity, bfd_rt_priority, bfd_rlimit_rttime'),
+  ...leftovers('changed', FIREWALL, 'vrrp_strict, vrrp_iptables, vrrp_ipsets, nftables, nftables_priority'),
+  ...leftovers('warning', FIREWALL, 'nftables_counters, nftables_ifindex'),
+  ...leftovers('warning', 'set net.ipv4.igmp_link_local_mcast_reports without vipd', 'disable_local_igmp'),
+  ...leftovers('warning', VMAC, 'vmac_prefix, vmac_addr_prefix'),
+  ...leftovers('changed', VMAC, 'vrrp_garp_extra_if'),
+  ...leftovers('changed', ANSWER, 'vrrp_lower_prio_no_advert'),
+  ...leftovers('warning', 'built in: a master that yields sends an advert first', 'vrrp_higher_prio_send_advert'),
   ...leftovers(
     'changed',
-    'vipd does not drop traffic to the address and keeps its own rules (later work)',
-    'vrrp_strict, vrrp_iptables, vrrp_ipsets, nftables'
+    'vipd counts from its own start, not from the boot: vrrp_startup_delay is that',
+    'vrrp_delay_after_boot'
+  ),
+  ...leftovers(
+    'warning',
+    'always so: an instance with an empty unicast_peer is refused by `vipd check`',
+    'vrrp_unicast_fault_no_peer'
   ),
   ...leftovers(
     'changed',
-    'not carried over yet (later work): see the keyword in the man page of keepalived.conf',
-    'vrrp_garp_interval, vrrp_garp_lower_prio_repeat, vrrp_garp_lower_prio_delay, vrrp_min_garp',
-    'vrrp_lower_prio_no_advert, vrrp_higher_prio_send_advert, vrrp_startup_delay',
-    'vrrp_delay_after_boot, vrrp_down_timer_adverts, vrrp_check_unicast_src, vrrp_garp_extra_if',
-    'default_interface, net_namespace'
+    'one vipd is in one network namespace: `NetworkNamespacePath=` in vipd.service',
+    'net_namespace'
   ),
   ...leftovers(
     'changed',
-    SCRIPTS,
-    'notify_fifo, notify_fifo_script, vrrp_notify_fifo, vrrp_notify_fifo_script, startup_script',
-    'shutdown_script, startup_script_timeout, shutdown_script_timeout'
-  )
+    'vipd writes to the FIFO and starts no reader: run it as a service of its own, with the path of the FIFO as argument',
+    'notify_fifo_script, vrrp_notify_fifo_script'
+  ),
+  ...leftovers('changed', 'after a reload vipd tells the FIFO of changes only', 'fifo_write_vrrp_states_on_reload'),
+  ...leftovers('changed', ONCE, 'startup_script, shutdown_script'),
+  ...leftovers('warning', ONCE, 'startup_script_timeout, shutdown_script_timeout')
 ])
 
-/** Keywords beside global_defs and vrrp_instance. */
+/** Keywords beside global_defs, vrrp_instance, vrrp_sync_group and what can be tracked. */
 export const TOP_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
-  ...leftovers('changed', `${SCRIPTS}; the VIP already leaves a node whose vipd or proxy hangs`, 'vrrp_script'),
-  ...leftovers(
-    'changed',
-    'groups are not carried over yet (later work): each instance is elected by itself',
-    'vrrp_sync_group'
-  ),
   ...leftovers('changed', LVS, 'virtual_server, virtual_server_group, SSL, checker'),
+  ...leftovers('changed', BFD, 'bfd_instance'),
   ...leftovers(
     'changed',
-    'tracking is not carried over yet (later work)',
-    'vrrp_track_process, track_process, vrrp_track_file, track_file, bfd_instance',
-    'interface_up_down_delays, track_group'
+    'vipd takes a link down at once; `link_stable` of an instance is its delay for a link that comes up',
+    'interface_up_down_delays'
   ),
-  ...leftovers('changed', ROUTES, 'static_ipaddress, static_routes, static_rules'),
-  ...leftovers('warning', 'vipd paces nothing by switch: one burst per address', 'garp_group'),
+  ...leftovers('changed', 'vipd leaves static addresses, routes and rules to the system', 'static_ipaddress'),
+  ...leftovers('changed', 'vipd leaves static addresses, routes and rules to the system', 'static_routes'),
+  ...leftovers('changed', 'vipd leaves static addresses, routes and rules to the system', 'static_rules, track_group'),
+  ...leftovers('changed', GROUP_ARP, 'garp_group'),
   ...leftovers('warning', 'vipd learns of links from the kernel', 'linkbeat_use_polling, linkbeat_interfaces'),
-  ...leftovers('warning', PROCESS, 'net_namespace, instance, use_pid_dir')
+  ...leftovers(
+    'changed',
+    'one vipd is in one network namespace: `NetworkNamespacePath=` in vipd.service',
+    'net_namespace'
+  ),
+  ...leftovers('warning', PROCESS, 'instance, use_pid_dir')
 ])
 
 /** Keywords of a vrrp_instance. */
 export const INSTANCE_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
-  ...leftovers(
-    'changed',
-    `${SCRIPTS}: nothing lowers this instance’s priority, but the VIP leaves a node whose vipd or proxy hangs`,
-    'track_script'
-  ),
-  ...leftovers(
-    'changed',
-    'only the instance’s own interface is tracked yet (the rest is later work)',
-    'track_interface'
-  ),
   ...leftovers('changed', 'the instance’s own interface is always tracked', 'dont_track_primary'),
-  ...leftovers('changed', 'tracking is not carried over yet (later work)', 'track_process, track_file, track_bfd'),
+  ...leftovers('changed', BFD, 'track_bfd'),
+  ...leftovers('changed', 'vipd runs no script when an instance leaves the configuration', 'notify_deleted'),
   ...leftovers(
     'changed',
-    SCRIPTS,
-    'notify, notify_master, notify_backup, notify_fault, notify_stop, notify_deleted',
+    'vipd runs no script when a master hears a lower priority: it answers at once and announces the address again',
     'notify_master_rx_lower_pri'
   ),
-  ...leftovers('changed', MAIL, 'smtp_alert'),
+  ...leftovers(
+    'changed',
+    'goes for every instance: vrrp_notify_priority_changes in global_defs',
+    'notify_priority_changes'
+  ),
   ...leftovers('changed', ROUTES, 'virtual_routes, virtual_rules'),
-  ...leftovers(
-    'changed',
-    'vipd holds the addresses of virtual_ipaddress only (later work)',
-    'virtual_ipaddress_excluded, no_virtual_ipaddress'
-  ),
-  ...leftovers(
-    'changed',
-    'the interface’s own first address is used (later work)',
-    'unicast_src_ip, mcast_src_ip, mcast_dst_ip, track_src_ip'
-  ),
-  ...leftovers(
-    'warning',
-    'belongs to unicast_peer',
-    'unicast_ttl, check_unicast_src, unicast_fault_no_peer, old_unicast_checksum'
-  ),
-  ...leftovers(
-    'changed',
-    'a node with a higher priority takes over as soon as it hears the lower one (later work)',
-    'preempt_delay'
-  ),
-  ...leftovers(
-    'changed',
-    'the address is on the interface itself, with its own MAC; gratuitous ARP tells the neighbours',
-    'use_vmac, use_vmac_addr, vmac_xmit_base, use_ipvlan'
-  ),
-  ...leftovers('changed', 'vipd does not drop traffic to the address', 'strict_mode, no_accept'),
+  ...leftovers('warning', 'always so: an instance without its source address is in FAULT', 'track_src_ip'),
+  ...leftovers('warning', 'always so: a unicast instance without peers is refused', 'unicast_fault_no_peer'),
+  ...leftovers('changed', VMAC, 'use_vmac, use_vmac_addr, vmac_xmit_base, use_ipvlan, garp_extra_if'),
+  ...leftovers('changed', FIREWALL, 'strict_mode, no_accept'),
   ...leftovers('warning', 'vipd always accepts traffic to the address', 'accept'),
-  ...leftovers('warning', 'vipd never compares the addresses in an advert with its own', 'skip_check_adv_addr'),
+  ...leftovers('warning', ADDRESSES, 'skip_check_adv_addr'),
   ...leftovers('warning', 'nothing to debug here: `vipd status` and `log: { level: debug }`', 'debug'),
   ...leftovers(
     'warning',
-    'vipd adds the address as /32 unless you give a length, so no other address goes with it',
+    'never needed: removing an address takes no other with it, since it is /32 unless you give a length',
     'promote_secondaries'
   ),
-  ...leftovers('warning', 'set net.ipv4 sysctls without vipd', 'disable_local_igmp'),
+  ...leftovers('warning', 'set net.ipv4.igmp_link_local_mcast_reports without vipd', 'disable_local_igmp'),
   ...leftovers('warning', LVS, 'lvs_sync_daemon_interface, lvs_sync_daemon'),
-  ...leftovers('warning', NETLINK, 'kernel_rx_buf_size, linkbeat_use_polling'),
-  ...leftovers('warning', 'IPv6 comes in later work', 'native_ipv6'),
+  ...leftovers('warning', NETLINK, 'kernel_rx_buf_size'),
+  ...leftovers('warning', 'vipd learns of links from the kernel', 'linkbeat_use_polling'),
+  ...leftovers('warning', 'the first address decides whether it is IPv4 or IPv6', 'native_ipv6'),
   ...leftovers(
     'changed',
-    'message authentication is not carried over yet: peers that require it drop vipd’s adverts',
-    'auth_hmac'
+    'vipd sends the checksum that the address in the packet asks for: keepalived 1.3.6 and older refuses it',
+    'old_unicast_checksum'
+  ),
+  ...leftovers('changed', ANSWER, 'lower_prio_no_advert'),
+  ...leftovers('warning', 'built in: a master that yields sends an advert first', 'higher_prio_send_advert'),
+  ...leftovers(
+    'warning',
+    'built in: a master that was asleep for so long that another may have taken over steps back',
+    'timer_expired_backup'
+  ),
+  ...leftovers('changed', 'the owner yields to an owner with a higher address', 'owner_ignore_adverts'),
+  ...leftovers('changed', 'vipd runs on an interface: name one of the VRF in `interface`', 'vrf')
+])
+
+/** Keywords of a vrrp_sync_group. */
+export const GROUP_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
+  ...leftovers('changed', BFD, 'track_bfd'),
+  ...leftovers('changed', 'vipd runs no script when an instance leaves the configuration', 'notify_deleted'),
+  ...leftovers(
+    'changed',
+    'goes for every instance: vrrp_notify_priority_changes in global_defs',
+    'notify_priority_changes'
   ),
   ...leftovers(
     'changed',
-    'not carried over yet (later work): see the keyword in the man page of keepalived.conf',
-    'garp_lower_prio_repeat, garp_lower_prio_delay, garp_extra_if, down_timer_adverts',
-    'lower_prio_no_advert, higher_prio_send_advert, owner_ignore_adverts, v3_checksum_as_v2',
-    'timer_expired_backup, vrf'
+    'a sync group moves as one, so vipd knows no weights in it',
+    'global_tracking, sync_group_tracking_weight'
   )
 ])
+
+/** Keywords of a vrrp_script, a track_file and a vrrp_track_process. */
+export const SCRIPT_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map()
+export const TRACK_FILE_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map()
+export const TRACK_PROCESS_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map(
+  leftovers('changed', 'vipd compares all parameters, or with `full_command: false` none', 'param_match')
+)

@@ -1,38 +1,83 @@
-import { argumentOf, type Directive, type DirectiveDraft, keywordOf } from './directive.js'
-import { type GlobalDefaults, importInstance } from './keepalived-instance.js'
+import { argumentOf, type Directive, keywordOf } from './directive.js'
+import { flagOf, nameFrom } from './keepalived-draft.js'
+import { canMail, type GlobalDefaults, importGlobals } from './keepalived-globals.js'
+import { importGroup, memberNames } from './keepalived-group.js'
+import { importInstance } from './keepalived-instance.js'
+import { runsScripts } from './keepalived-notify.js'
 import { parseKeepalived } from './keepalived-parser.js'
-import { GLOBAL_LEFTOVERS, TOP_LEFTOVERS } from './keepalived-words.js'
+import { readable } from './keepalived-readable.js'
+import { importTracked, trackedBlocks, trackedKind } from './keepalived-tracked.js'
+import { TOP_LEFTOVERS } from './keepalived-words.js'
 import type { Report } from './report.js'
 import { type Entry, entry, type Item, leftBehind, list } from './yaml-tree.js'
+
+/** vipd's lists, in the order in which they are written: what is named comes before what names it. */
+const LISTS = ['vrrp_script', 'vrrp_track_file', 'vrrp_track_process', 'vrrp_sync_group', 'vrrp'] as const
+
+type List = (typeof LISTS)[number]
 
 /** keepalived.conf → the top-level keys of a vipd configuration; everything else about it is in the report. */
 export function importKeepalived(text: string, report: Report): Entry[] {
   const top = parseKeepalived(text, report)
-  const definitions = definedNames(text)
-  const lines = readable(top.block ?? [], definitions, report)
+  const lines = readable(top.block ?? [], text, report)
   const globals = importGlobals(lines, report)
-  const items: Item[] = []
-  let behind: readonly string[] = []
+  const items = importBlocks(lines, globals.defaults, report)
+  const lists = new Map<List, Item[]>(LISTS.map((key) => [key, []]))
+  const open = globals.entry === undefined ? globals.comments : []
+  let behind: readonly string[] = open
   for (const line of lines) {
-    const one = keywordOf(line) === 'vrrp_instance' ? importInstance(line, globals, report) : undefined
-    if (one === undefined) {
-      behind = [...behind, ...(keywordOf(line) === 'global_defs' ? globalComments(line) : leftBehind(line))]
-      review(line, report)
-      continue
-    }
-    items.push({ ...one, above: [...behind, ...one.above] })
-    behind = []
+    const found = items.get(line)
+    if (found !== undefined) {
+      lists.get(found.list)?.push({ ...found.item, above: [...behind, ...found.item.above] })
+      behind = []
+    } else if (keywordOf(line) !== 'global_defs') behind = [...behind, ...leftBehind(line)]
   }
-  const vrrp = list(items, false, [...behind, ...top.tail])
-  return items.length === 0 ? [] : [entry('vrrp', vrrp, { place: { file: report.file, line: 1 } })]
+  if (lists.get('vrrp')?.length === 0) return []
+  reviewScripts(lines, globals.defaults, report)
+  const entries = globals.entry === undefined ? [] : [globals.entry]
+  for (const [key, some] of lists) {
+    const tail = key === 'vrrp' ? [...behind, ...top.tail] : []
+    if (some.length > 0) entries.push(entry(key, list(some, false, tail), { place: { file: report.file, line: 1 } }))
+  }
+  return entries
 }
 
-/** Comments of global_defs, of which nothing else is left. */
-const globalComments = (line: Directive): readonly string[] => [
-  ...leftBehind({ ...line, words: [keywordOf(line)] }),
-  ...(line.block ?? []).flatMap(leftBehind),
-  ...line.tail
-]
+interface Found {
+  readonly list: List
+  readonly item: Item
+}
+
+/** What becomes of each block at the top. Instances first: groups name them. */
+function importBlocks(
+  lines: readonly Directive[],
+  globals: GlobalDefaults,
+  report: Report
+): ReadonlyMap<Directive, Found> {
+  const found = new Map<Directive, Found>()
+  const tracked = trackedBlocks(lines)
+  const groups = lines.filter((line) => keywordOf(line) === 'vrrp_sync_group')
+  const grouped = new Map(groups.flatMap((group) => memberNames(group).map((name) => [name, countsWeights(group)])))
+  const scope = { globals, tracked, grouped, keyFiles: new Map<string, string>(), canMail: canMail(lines) }
+  const instances = new Map<string, boolean>()
+  for (const line of lines.filter((one) => keywordOf(one) === 'vrrp_instance')) {
+    const item = importInstance(line, scope, report)
+    const name = nameFrom(argumentOf(line))
+    instances.set(name, item !== undefined || instances.get(name) === true)
+    if (item !== undefined) found.set(line, { list: 'vrrp', item })
+  }
+  for (const line of lines) {
+    const kind = trackedKind(line)
+    if (kind !== undefined) found.set(line, { list: kind, item: importTracked(line, kind, report) })
+    else if (keywordOf(line) === 'vrrp_sync_group') {
+      const item = importGroup(line, { tracked, instances, canMail: scope.canMail }, report)
+      if (item !== undefined) found.set(line, { list: 'vrrp_sync_group', item })
+    } else review(line, report)
+  }
+  return found
+}
+
+const countsWeights = (group: Directive): boolean =>
+  (group.block ?? []).some((line) => /^(?:sync_group_tracking_weight|global_tracking)$/.test(keywordOf(line)))
 
 function review(line: Directive, report: Report): void {
   const keyword = keywordOf(line)
@@ -43,67 +88,17 @@ function review(line: Directive, report: Report): void {
   else report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
 }
 
-function importGlobals(lines: readonly Directive[], report: Report): GlobalDefaults {
-  const garp: Directive[] = []
-  let version = '2'
-  let isStrict = false
-  for (const line of lines.filter((one) => keywordOf(one) === 'global_defs').flatMap((one) => one.block ?? [])) {
-    const keyword = keywordOf(line)
-    const leftover = GLOBAL_LEFTOVERS.get(keyword)
-    isStrict ||= keyword === 'vrrp_strict'
-    if (keyword === 'vrrp_version') {
-      version = argumentOf(line)
-      if (version !== '2' && version !== '3') report.add('error', line, keyword, `must be 2 or 3, not \`${version}\``)
-      else report.carry(line)
-    } else if (/^vrrp_garp_master_(?:repeat|delay|refresh|refresh_repeat)$/.test(keyword)) {
-      garp.push(line)
-    } else if (leftover !== undefined) {
-      report.add(leftover.level, line, keyword, leftover.text)
-    } else {
-      report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
-    }
-  }
-  return { version, isStrict, garp }
+/** Who scripts run as when nobody says: in keepalived root, in vipd nobody. */
+function reviewScripts(lines: readonly Directive[], globals: GlobalDefaults, report: Report): void {
+  if (globals.scriptUser !== undefined) return
+  const isSafe = lines
+    .flatMap((line) => (keywordOf(line) === 'global_defs' ? (line.block ?? []) : []))
+    .some((line) => keywordOf(line) === 'enable_script_security' && flagOf(line) !== false)
+  const first = lines.find((line) => runsScripts(line) && !namesUser(line))
+  if (first === undefined) return
+  const than = isSafe ? 'keepalived does not run them at all' : 'keepalived as root'
+  const text = `scripts run as keepalived_script where there is such a user; where there is none, ${than} and vipd as nobody. \`script_user: root\` in global_defs, or \`user: root\` in one vrrp_script, is for scripts that need root`
+  report.add('changed', first, 'script_user', text)
 }
 
-/** Names that the file itself defines: `$NAME=value`. A `$` in front of anything else is just a character. */
-const definedNames = (text: string): ReadonlySet<string> =>
-  new Set([...text.matchAll(/^[ \t]*\$([A-Za-z_]\w*)[ \t]*=/gm)].map((match) => match[1] ?? ''))
-
-/** Takes out what only keepalived's own preprocessor can read, at every depth, and says so. */
-function readable(lines: readonly DirectiveDraft[], names: ReadonlySet<string>, report: Report): Directive[] {
-  return lines.flatMap((line): Directive[] => {
-    const keyword = keywordOf(line)
-    const why = unreadable(line, names)
-    if (/^include[a-z]?$/.test(keyword)) {
-      report.add(
-        'refused',
-        line,
-        keyword,
-        'this import reads one file and follows no `include`: put its lines here, then import again'
-      )
-      return []
-    }
-    if (why !== '') {
-      report.add(
-        'changed',
-        line,
-        /^auth_pass/.test(keyword) ? 'auth_pass' : keyword,
-        `${why}: left out. Write out what applies to this host`
-      )
-      return []
-    }
-    return [line.block === undefined ? line : { ...line, block: readable(line.block, names, report) }]
-  })
-}
-
-function unreadable({ words }: Directive, names: ReadonlySet<string>): string {
-  const first = words[0] ?? ''
-  if (/^@/.test(first)) return 'lines for certain hosts only (`@name`) are not understood'
-  if (/^\$\w+=/.test(first) || (/^\$\w+$/.test(first) && words[1]?.startsWith('=') === true))
-    return 'definitions are not understood'
-  if (words.some((word) => /^~(?:SEQ|LST)\(/.test(word))) return '`~SEQ` is not understood'
-  const used = words.flatMap((word) => [...word.matchAll(/\$\{?([A-Za-z_]\w*)/g)].map((match) => match[1] ?? ''))
-  const known = used.find((name) => names.has(name) || /^_[A-Z]/.test(name))
-  return known === undefined ? '' : `\`$${known}\` is not understood`
-}
+const namesUser = (line: Directive): boolean => (line.block ?? []).some((one) => keywordOf(one) === 'user')

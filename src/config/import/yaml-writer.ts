@@ -4,7 +4,7 @@ import type { Entry, Item, ListNode, MapNode, Node, ScalarNode } from './yaml-tr
 export function writeYaml(header: readonly string[], root: readonly Entry[]): string {
   const rows: Row[] = header.map((text) => ({ indent: 0, text: `# ${text}`, beside: '' }))
   for (const [i, one] of root.entries()) {
-    if (i === 0 || one.node.kind === 'list') rows.push(BLANK)
+    if (i === 0 || one.node.kind !== 'scalar') rows.push(BLANK)
     rows.push(...entryRows(one, 0, one.node.kind === 'list'))
   }
   return `${align(rows).join('\n')}\n`

@@ -18,6 +18,11 @@ const held = (address: string, overrides: Partial<KernelAddress> = {}): KernelAd
   prefix: prefix(address),
   protocol: 0,
   isLeased: false,
+  scope: 0,
+  isLinkLocal: false,
+  isSecondary: false,
+  isTentative: false,
+  isDadFailed: false,
   ...overrides
 })
 
@@ -87,7 +92,9 @@ t.test('an interface', async (t) => {
       open: (place) => {
         if (failing.refusal !== undefined) throw failing.refusal
         opened.push(place)
-        return { kind: 'addon', send: () => undefined, flush: () => Promise.resolve(), close: () => undefined }
+        const nothing = () => undefined
+        const native = { send: nothing, drain: nothing, close: nothing }
+        return { kind: 'addon', native, send: nothing, drain: nothing, flush: () => Promise.resolve(), close: nothing }
       }
     })
     const state: { link: Link | undefined; addresses: KernelAddress[] } = { link: link(), addresses: [] }
@@ -173,7 +180,13 @@ t.test('the cross wires', async (t) => {
       constructor() {
         throw new Error('not in this test')
       }
+      readonly isRealTime = false
       send(): void {}
+      drain(): void {}
+      plan(): void {}
+      clear(): void {}
+      prove(): void {}
+      state(): undefined {}
       close(): void {}
     }
     const addon: Addon = {
@@ -183,6 +196,8 @@ t.test('the cross wires', async (t) => {
       raiseDescriptorLimit: () => descriptors,
       missingCapabilities: () => [],
       VrrpSocket: Unused,
+      AdvertSender: Unused,
+      ArpSocket: Unused,
       NetlinkEvents: Unused,
       Prober: FakeProber,
       DataPlane: FakeDataPlane

@@ -4,22 +4,19 @@ import { FlagsNew, type NetlinkSocket } from 'netlink'
 import { formatMessage } from 'netlink/dist/structs.js'
 import t from 'tap'
 import { VipdError } from '../../../src/base/errors.js'
-import type { NativePacket, NativeVrrpSocket, VrrpSocketOptions } from '../../../src/os/addon.js'
+import type { AdvertTarget, NativePacket, NativeVrrpSocket, VrrpSocketOptions } from '../../../src/os/addon.js'
 import { Netlink } from '../../../src/os/netlink.js'
-import { openVrrpSocket, parseIpv4 } from '../../../src/os/raw-ip.js'
-import {
-  decodeEvent,
-  decodeEvents,
-  encodeDelAddress,
-  encodeNewAddress,
-  VIPD_PROTOCOL
-} from '../../../src/os/rtnetlink.js'
+import { openVrrpSocket } from '../../../src/os/raw-ip.js'
+import { decodeEvent, decodeEvents, encodeDelAddress, encodeNewAddress } from '../../../src/os/rtnetlink.js'
 import { Systemd } from '../../../src/os/systemd.js'
+import { kernelAddress } from '../../fakes/fake-kernel.js'
 import { flushPromises } from '../../fakes/manual-clock.js'
 import { CAPTURE } from './capture.js'
 
 const [NEWLINK, DELLINK, NEWADDR, DELADDR] = [16, 17, 20, 21]
 const VIP = { address: '10.32.255.99', family: 4, length: 32 } as const
+const plain = { label: null, scope: 0, broadcast: null, noDad: true } as const
+const HELD = { ...VIP, ...plain }
 
 const attribute = (type: number, data: Uint8Array): Buffer => {
   const head = Buffer.alloc(4)
@@ -59,14 +56,13 @@ t.test('rtnetlink', async (t) => {
           isRunning: true,
           isLoopback: false,
           mac: Uint8Array.from(Buffer.from('525400aabb01', 'hex')),
-          mtu: 1500
+          mtu: 1500,
+          rxPackets: 1
         }
       }
     ])
     const leased = decodeEvent(NEWADDR, Buffer.from(CAPTURE.leased, 'hex'))
-    t.strictSame(leased, [
-      { type: 'address', isGone: false, address: { index: 3, prefix: VIP, protocol: 0, isLeased: true } }
-    ])
+    t.strictSame(leased, [{ type: 'address', isGone: false, address: kernelAddress(3, VIP, { protocol: 0 }) }])
     const own = { address: '10.32.137.20', family: 4, length: 16 }
     t.match(decodeEvent(DELADDR, Buffer.from(CAPTURE.permanent, 'hex')), [
       { isGone: true, address: { prefix: own, isLeased: false } }
@@ -77,9 +73,9 @@ t.test('rtnetlink', async (t) => {
 
   t.test('an address that is asked for reads back as it was asked for, with our mark and its lease', async (t) => {
     for (const prefix of [VIP, { address: 'fd00::99', family: 6, length: 128 } as const]) {
-      const payload = Buffer.concat(encodeNewAddress(7, prefix, 2))
+      const payload = Buffer.concat(encodeNewAddress(7, { ...prefix, ...plain }, 2))
       t.strictSame(decodeEvent(NEWADDR, payload), [
-        { type: 'address', isGone: false, address: { index: 7, prefix, protocol: VIPD_PROTOCOL, isLeased: true } }
+        { type: 'address', isGone: false, address: kernelAddress(7, prefix) }
       ])
       const gone = Buffer.concat(encodeDelAddress(7, prefix))
       t.match(decodeEvent(DELADDR, gone), [{ isGone: true, address: { index: 7, prefix } }])
@@ -88,7 +84,7 @@ t.test('rtnetlink', async (t) => {
 
   t.test('the bytes that ask for an address: lease, preferred 0, no duplicate detection', async (t) => {
     t.equal(
-      Buffer.concat(encodeNewAddress(3, VIP, 2)).toString('hex'),
+      Buffer.concat(encodeNewAddress(3, HELD, 2)).toString('hex'),
       [
         '0220000003000000', // AF_INET, /32, scope 0, index 3
         '080002000a20ff63', // IFA_LOCAL
@@ -120,7 +116,7 @@ t.test('rtnetlink', async (t) => {
     const buffer = Buffer.concat([
       message(NEWLINK, linkMessage(2, 'eth0', UP_RUNNING)),
       message(24, Buffer.alloc(12)),
-      message(NEWADDR, Buffer.concat([Buffer.concat(encodeNewAddress(2, VIP, 2)), Buffer.alloc(3)])),
+      message(NEWADDR, Buffer.concat([Buffer.concat(encodeNewAddress(2, HELD, 2)), Buffer.alloc(3)])),
       message(NEWLINK, linkMessage(3, 'eth1', UP_RUNNING)).subarray(0, 30)
     ])
     t.strictSame(
@@ -143,103 +139,194 @@ t.test('rtnetlink', async (t) => {
   })
 })
 
-t.test('IPv4', async (t) => {
-  const payload = Buffer.from('2158640101010dbf0a20ff633131313100000000', 'hex')
-  const datagram = (options: number, padding: number, total?: number): Buffer => {
-    const header = Buffer.alloc(20 + options)
-    header[0] = 0x45 + options / 4
-    header.writeUInt16BE(total ?? header.length + payload.length, 2)
-    header[8] = 255
-    header[9] = 112
-    header.set([10, 32, 137, 20], 12)
-    header.set([224, 0, 0, 18], 16)
-    return Buffer.concat([header, payload, Buffer.alloc(padding, 0xee)])
-  }
-  const want: NativePacket = { payload, source: '10.32.137.20', destination: '224.0.0.18', ttl: 255 }
-
-  t.test('the payload starts where the header says, and ends where the length says', async (t) => {
-    t.strictSame(parseIpv4(datagram(0, 0)), want)
-    t.strictSame(parseIpv4(datagram(4, 0)), want, 'router alert')
-    t.strictSame(parseIpv4(datagram(40, 0)), want, 'the longest header')
-    t.strictSame(parseIpv4(datagram(0, 6)), want, 'Ethernet padding')
-    t.strictSame(parseIpv4(datagram(4, 6)), want)
-  })
-  t.test('it is a copy', async (t) => {
-    const bytes = datagram(0, 0)
-    const packet = parseIpv4(bytes)
-    bytes.fill(0)
-    t.strictSame(packet?.payload, payload)
-  })
-  t.test('what is short, or of another version, is none', async (t) => {
-    t.equal(parseIpv4(Buffer.alloc(0)), undefined)
-    t.equal(parseIpv4(datagram(0, 0).subarray(0, 19)), undefined)
-    t.equal(parseIpv4(datagram(40, 0).subarray(0, 59)), undefined)
-    t.equal(parseIpv4(Buffer.concat([Buffer.from([0x65]), datagram(0, 0).subarray(1)])), undefined)
-    t.equal(parseIpv4(Buffer.concat([Buffer.from([0x44]), datagram(0, 0).subarray(1)])), undefined)
-  })
-  t.test('a length that lies is no reason to read further than there is', async (t) => {
-    t.equal(parseIpv4(datagram(0, 0, 65_535))?.payload.length, payload.length)
-    t.equal(parseIpv4(datagram(0, 0, 3))?.payload.length, 0)
-  })
-  t.test('no bytes whatever make it throw', async (t) => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-        const packet = parseIpv4(Buffer.from(bytes))
-        if (packet !== undefined && packet.payload.length > bytes.length - 20) throw new Error('longer than it is')
-      }),
-      { numRuns: 3000 }
-    )
-    t.pass()
-  })
-})
-
-t.test('the VRRP socket of the addon', async (t) => {
+t.test('the VRRP socket', async (t) => {
   const options: VrrpSocketOptions = {
-    family: 6,
+    family: 4,
     interface: 'eth0',
     interfaceIndex: 2,
-    group: 'ff02::12',
-    source: 'fe80::1'
+    groups: ['224.0.0.18'],
+    source: '10.32.137.20'
   }
-  const setUp = (failure?: Error) => {
+  const six = { ...options, family: 6, groups: ['ff02::12'], source: 'fe80::1' } as const
+  const group = { destination: '224.0.0.18', source: '10.32.137.20', ttl: 255 }
+  const setUp = (given: VrrpSocketOptions, raw: FakeRaw | null, failure?: Error) => {
     const sent: string[] = []
-    let closed = 0
+    const seen = { closed: 0, drained: 0, marked: 0 }
     let deliver: (packet: NativePacket) => void = () => undefined
-    class FakeSocket implements NativeVrrpSocket {
+    class FakeNative implements NativeVrrpSocket {
       constructor(_: VrrpSocketOptions, onPacket: (packet: NativePacket) => void) {
         deliver = onPacket
       }
-      send(payload: Buffer, destination: string): void {
+      send(payload: Buffer, to: AdvertTarget): void {
         if (failure !== undefined) throw failure
-        sent.push(`${payload.toString('hex')} ${destination}`)
+        sent.push([payload.toString('hex'), to.destination, to.source, to.ttl].join(' '))
+      }
+      drain(): void {
+        seen.drained++
       }
       close(): void {
-        closed++
+        seen.closed++
       }
     }
     const packets: NativePacket[] = []
     const errors: string[] = []
     const handlers = { onPacket: (one: NativePacket) => packets.push(one), onError: (one: string) => errors.push(one) }
-    const socket = openVrrpSocket({ VrrpSocket: FakeSocket, closeOnExec: () => undefined }, options, handlers)
-    return { socket, sent, packets, errors, deliver: (one: NativePacket) => deliver(one), closed: () => closed }
+    const addon = { VrrpSocket: FakeNative, closeOnExec: () => void seen.marked++ }
+    const open = () => openVrrpSocket(addon, given, handlers, raw as unknown as typeof import('raw-socket') | null)
+    return { open, sent, packets, errors, deliver: (one: NativePacket) => deliver(one), seen }
   }
-  t.test('carries IPv6 both ways', async (t) => {
-    const one = setUp()
-    t.equal(one.socket.kind, 'addon')
-    one.socket.send(Uint8Array.from([1, 2]), 'ff02::12')
-    one.deliver({ payload: Buffer.from([3]), source: 'fe80::2', destination: 'ff02::12', ttl: 255 })
-    t.strictSame(one.sent, ['0102 ff02::12'])
-    t.equal(one.packets.length, 1)
-    await one.socket.flush()
-    one.socket.close()
-    t.equal(one.closed(), 1)
+
+  t.test('is the addon where raw-socket is not there, and for IPv6', async (t) => {
+    for (const [given, raw] of [[options, null] as const, [six, new FakeRaw()] as const]) {
+      const one = setUp(given, raw)
+      const socket = one.open()
+      t.equal(socket.kind, 'addon')
+      socket.send(Uint8Array.from([1, 2]), { destination: 'x', source: 'y', ttl: 3 })
+      one.deliver({ payload: Buffer.from([3]), source: 'y', destination: 'x', ttl: 255, receivedAtMs: 1 })
+      t.strictSame(one.sent, ['0102 x y 3'])
+      t.equal(one.packets.length, 1)
+      socket.drain()
+      await socket.flush()
+      socket.close()
+      socket.drain()
+      socket.send(Uint8Array.from([1, 2]), group)
+      t.strictSame(one.seen, { closed: 1, drained: 1, marked: 0 })
+      t.equal(one.sent.length, 1)
+      t.equal(raw?.sockets.length ?? 0, 0)
+    }
   })
   t.test('tells a failure to send, and does not throw it', async (t) => {
-    const one = setUp(new Error('ENETUNREACH'))
-    one.socket.send(Uint8Array.from([1]), 'ff02::12')
+    const one = setUp(options, null, new Error('ENETUNREACH'))
+    one.open().send(Uint8Array.from([1]), group)
     t.strictSame(one.errors, ['ENETUNREACH'])
   })
+  t.test('sends multicasts of its own address with TTL 255 by raw-socket, and all else by the addon', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    const socket = one.open()
+    t.equal(socket.kind, 'raw-socket')
+    t.equal(one.seen.marked, 1, 'closed on exec')
+    socket.send(Uint8Array.from([1]), group)
+    socket.send(Uint8Array.from([2]), { ...group, destination: '239.255.255.255' })
+    t.strictSame(raw.sockets[0]?.sent, ['01 224.0.0.18', '02 239.255.255.255'])
+    socket.send(Uint8Array.from([3]), { ...group, destination: '10.32.137.21' })
+    socket.send(Uint8Array.from([4]), { ...group, source: '10.32.137.22' })
+    socket.send(Uint8Array.from([5]), { ...group, ttl: 254 })
+    t.strictSame(one.sent, [
+      '03 10.32.137.21 10.32.137.20 255',
+      '04 224.0.0.18 10.32.137.22 255',
+      '05 224.0.0.18 10.32.137.20 254'
+    ])
+    t.equal(raw.sockets[0]?.sent.length, 2)
+  })
+  t.test('hears by the addon alone', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    one.open()
+    const [socket] = raw.sockets
+    t.equal(socket?.isPaused, true)
+    t.strictSame(
+      socket?.options.map(([level, option]) => `${level} ${option}`),
+      ['1 25', '1 8', '0 49', '0 33', '0 34', '0 2', '0 1', '0 32'],
+      'and no membership among its options'
+    )
+    t.equal(one.packets.length, 0)
+  })
+  t.test('flush waits for what raw-socket has not sent yet', async (t) => {
+    const raw = new FakeRaw()
+    const socket = setUp(options, raw).open()
+    socket.send(Uint8Array.from([1]), group)
+    let isFlushed = false
+    const flushed = socket.flush().then(() => {
+      isFlushed = true
+    })
+    await flushPromises()
+    t.equal(isFlushed, false)
+    raw.sockets[0]?.callbacks[0]?.(null, 1)
+    await flushed
+    t.equal(isFlushed, true)
+    await socket.flush()
+  })
+  t.test('tells what raw-socket could not send, until it is closed', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    const socket = one.open()
+    for (let i = 0; i < 2; i++) socket.send(Uint8Array.from([1]), group)
+    raw.sockets[0]?.callbacks[0]?.(new Error('ENETDOWN'), 0)
+    t.strictSame(one.errors, ['ENETDOWN'])
+    socket.close()
+    socket.close()
+    raw.sockets[0]?.callbacks[1]?.(new Error('EBADF'), 0)
+    t.strictSame(one.errors, ['ENETDOWN'])
+    socket.send(Uint8Array.from([1]), group)
+    t.equal(raw.sockets[0]?.sent.length, 2)
+    t.equal(raw.sockets[0]?.closed, 1)
+  })
+  t.test('goes on by the addon when raw-socket has closed itself', async (t) => {
+    const raw = new FakeRaw()
+    const one = setUp(options, raw)
+    const socket = one.open()
+    socket.send(Uint8Array.from([1]), group)
+    const flushed = socket.flush()
+    raw.sockets[0]?.emit('error', new Error('-9'))
+    raw.sockets[0]?.close()
+    await flushed
+    t.strictSame(one.errors, ['-9'])
+    t.equal(socket.kind, 'addon')
+    socket.send(Uint8Array.from([2]), group)
+    t.strictSame(one.sent, ['02 224.0.0.18 10.32.137.20 255'])
+  })
+  t.test('closes both when raw-socket refuses an option', async (t) => {
+    const raw = new FakeRaw(new Error('ENODEV'))
+    const one = setUp(options, raw)
+    t.throws(() => one.open(), { message: 'ENODEV' })
+    t.equal(one.seen.closed, 1)
+    t.equal(raw.sockets[0]?.closed, 1)
+  })
 })
+
+/** npm raw-socket, without a kernel. */
+class FakeRaw {
+  readonly AddressFamily = { IPv4: 1, IPv6: 2 }
+  readonly sockets: FakeRawSocket[] = []
+  readonly #refusal: Error | undefined
+  constructor(refusal?: Error) {
+    this.#refusal = refusal
+  }
+  createSocket(): FakeRawSocket {
+    const socket = new FakeRawSocket(this.#refusal)
+    this.sockets.push(socket)
+    return socket
+  }
+}
+
+class FakeRawSocket extends EventEmitter {
+  readonly sent: string[] = []
+  readonly options: [number, number][] = []
+  readonly callbacks: ((error: Error | null, bytes: number) => void)[] = []
+  readonly #refusal: Error | undefined
+  isPaused = false
+  closed = 0
+  constructor(refusal: Error | undefined) {
+    super()
+    this.#refusal = refusal
+  }
+  pauseRecv(): void {
+    this.isPaused = true
+  }
+  setOption(level: number, option: number): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.options.push([level, option])
+  }
+  send(payload: Buffer, _: number, __: number, address: string, done: (error: Error | null, bytes: number) => void) {
+    this.sent.push(`${payload.toString('hex')} ${address}`)
+    this.callbacks.push(done)
+  }
+  close(): void {
+    this.closed++
+    this.emit('close')
+  }
+}
 
 /** npm netlink's socket as the mirror uses it: answers from a script. */
 class FakeSocket extends EventEmitter {
@@ -265,13 +352,14 @@ class FakeSocket extends EventEmitter {
 
 t.test('netlink', async (t) => {
   const GETLINK = 18
+  const SETLINK = 19
   const GETADDR = 22
   const setUp = async (prepare: (socket: FakeSocket) => void = () => undefined) => {
     const socket = new FakeSocket()
     const rows = {
       links: [{ type: NEWLINK, flags: 0, data: linkMessage(2, 'bond0', UP_RUNNING) }],
       addresses: [
-        { type: NEWADDR, flags: 0, data: Buffer.concat(encodeNewAddress(2, { ...VIP, address: '10.32.137.20' }, 9)) }
+        { type: NEWADDR, flags: 0, data: Buffer.concat(encodeNewAddress(2, { ...HELD, address: '10.32.137.20' }, 9)) }
       ]
     }
     socket.answers.set(GETLINK, async () => [rows.links])
@@ -327,7 +415,7 @@ t.test('netlink', async (t) => {
     t.equal(netlink.link('eth9'), undefined)
     t.equal([...netlink.addresses()].length, 1)
     t.equal(changes.length, 1)
-    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, VIP, 2)))
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, HELD, 2)))
     t.ok(netlink.hasAddress(2, VIP))
     tell(DELADDR, Buffer.concat(encodeDelAddress(2, VIP)))
     t.notOk(netlink.hasAddress(2, VIP))
@@ -386,9 +474,9 @@ t.test('netlink', async (t) => {
     const { netlink, started, socket } = await setUp()
     await started
     answer(socket, NEWADDR, 0, 17, 0)
-    t.equal(await netlink.holdAddress(2, VIP, 2), 'added')
+    t.equal(await netlink.holdAddress(2, HELD, 2), 'added')
     t.ok(netlink.hasAddress(2, VIP), 'known before the kernel tells')
-    t.equal(await netlink.holdAddress(2, VIP, 2), 'renewed')
+    t.equal(await netlink.holdAddress(2, HELD, 2), 'renewed')
     t.strictSame(
       socket.requests.slice(-3).map(({ flags }) => flags),
       [FlagsNew.CREATE | FlagsNew.EXCL, FlagsNew.CREATE | FlagsNew.EXCL, FlagsNew.CREATE | FlagsNew.REPLACE]
@@ -400,7 +488,7 @@ t.test('netlink', async (t) => {
     await started
     answer(socket, NEWADDR, 1, 19, 17, 22, 42)
     const why = async () => {
-      const error = await netlink.holdAddress(2, VIP, 2).catch((one: unknown) => one)
+      const error = await netlink.holdAddress(2, HELD, 2).catch((one: unknown) => one)
       if (!(error instanceof VipdError)) throw new Error('no VipdError')
       t.equal(error.code, 'ADDRESS_FAILED')
       return error.message
@@ -420,6 +508,98 @@ t.test('netlink', async (t) => {
     await t.rejects(netlink.removeAddress(2, VIP), { code: 'ADDRESS_FAILED' })
   })
 
+  t.test('a link is asked for by its index, and read as it is now', async (t) => {
+    const { netlink, started, socket } = await setUp()
+    await started
+    socket.answers.set(GETLINK, async () => [[{ type: NEWLINK, flags: 0, data: Buffer.from(CAPTURE.link, 'hex') }]])
+    t.match(await netlink.readLink(3), { name: 'bond0', rxPackets: 1 })
+    t.strictSame(socket.requests.at(-1), { type: GETLINK, flags: 0 })
+    answer(socket, GETLINK, 19)
+    t.equal(await netlink.readLink(3), undefined, 'it is gone')
+    socket.answers.set(GETLINK, async () => [[{ type: DELLINK, flags: 0, data: Buffer.from(CAPTURE.link, 'hex') }]])
+    t.equal(await netlink.readLink(3), undefined)
+    socket.answers.set(GETLINK, async () => [[]])
+    t.equal(await netlink.readLink(3), undefined)
+  })
+
+  t.test('an IPv6 address that is there with another length is a refusal that says so', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const wide = { address: 'fd00::99', family: 6, length: 64, ...plain } as const
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, wide, 2)))
+    answer(socket, NEWADDR, 17)
+    await t.rejects(netlink.holdAddress(2, { ...wide, length: 128 }, 2), {
+      code: 'ADDRESS_FAILED',
+      message: 'cannot add fd00::99/128: it is on the interface as fd00::99/64'
+    })
+  })
+
+  t.test('an address that duplicate detection took away is known as that until it is added again', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const six = { address: 'fd00::99', family: 6, length: 128, ...plain, noDad: false } as const
+    answer(socket, NEWADDR, 0)
+    await netlink.holdAddress(2, six, 2)
+    t.equal(netlink.addressState(2, six), 'tentative')
+    const last = Buffer.concat(encodeNewAddress(2, six, 2))
+    // IFA_FLAGS: DADFAILED, TENTATIVE.
+    last.writeUInt32LE(0x48, last.indexOf(Buffer.from('08000800', 'hex')) + 4)
+    tell(DELADDR, last)
+    t.equal(netlink.addressState(2, six), 'dad-failed')
+    await netlink.holdAddress(2, six, 2)
+    t.equal(netlink.addressState(2, six), 'tentative')
+  })
+
+  t.test('what goes with the first of a subnet, by our hand, is known as that until it is there again', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const [first, later] = ['10.0.0.1', '10.0.0.2'].map((address) => ({ ...HELD, address, length: 24 }))
+    if (first === undefined || later === undefined) throw new Error('two')
+    const secondary = Buffer.concat(encodeNewAddress(2, later, 2))
+    secondary.writeUInt32LE(0x01, secondary.indexOf(Buffer.from('08000800', 'hex')) + 4)
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, first, 2)))
+    tell(NEWADDR, secondary)
+    await netlink.removeAddress(2, first)
+    t.equal(netlink.addressState(2, first), 'missing')
+    t.equal(netlink.addressState(2, later), 'went-along')
+    tell(DELADDR, secondary)
+    t.equal(netlink.addressState(2, later), 'went-along')
+    await netlink.holdAddress(2, later, 2)
+    t.equal(netlink.addressState(2, later), 'held')
+    tell(DELADDR, secondary)
+    t.equal(netlink.addressState(2, later), 'missing', 'that was somebody else')
+    t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 0, 'the host is not touched for our own')
+  })
+
+  t.test('that one is a later one of its subnet is known before the kernel tells', async (t) => {
+    const { netlink, started } = await setUp()
+    await started
+    for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3'])
+      await netlink.holdAddress(2, { ...HELD, address, length: 24 }, 2)
+    await netlink.removeAddress(2, { ...VIP, address: '10.0.0.2', length: 24 })
+    t.equal(netlink.addressState(2, { ...VIP, address: '10.0.0.3', length: 24 }), 'held')
+    await netlink.removeAddress(2, { ...VIP, address: '10.0.0.1', length: 24 })
+    t.equal(netlink.addressState(2, { ...VIP, address: '10.0.0.3', length: 24 }), 'went-along')
+  })
+
+  t.test('what is not ours and would go with an address of ours is kept: the kernel is told once', async (t) => {
+    const { netlink, started, socket, tell } = await setUp()
+    await started
+    const vip = { ...HELD, address: '10.0.0.1', length: 24 }
+    const own = Buffer.from('0218010002000000080002000a000002080001000a000002', 'hex')
+    tell(NEWADDR, Buffer.concat(encodeNewAddress(2, vip, 2)))
+    answer(socket, NEWADDR, 17, 0, 17, 0)
+    await netlink.holdAddress(2, vip, 2)
+    t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 0)
+    tell(NEWADDR, own)
+    answer(socket, SETLINK, 95)
+    await netlink.holdAddress(2, vip, 2)
+    t.equal(socket.requests.at(-1)?.type, SETLINK, 'before the lease can run out')
+    await netlink.removeAddress(2, vip)
+    t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 1)
+    t.notOk(netlink.hasAddress(2, vip))
+  })
+
   t.test('one request is under way at a time, and a failed one does not stop the next', async (t) => {
     const { netlink, started, socket } = await setUp()
     await started
@@ -429,7 +609,7 @@ t.test('netlink', async (t) => {
       if (nth++ === 0) throw new Error('timeout')
       return ack(0) as Ack
     })
-    const all = await Promise.allSettled([1, 2, 3].map((index) => netlink.holdAddress(index, VIP, 2)))
+    const all = await Promise.allSettled([1, 2, 3].map((index) => netlink.holdAddress(index, HELD, 2)))
     t.strictSame(
       all.map(({ status }) => status),
       ['rejected', 'fulfilled', 'fulfilled']
@@ -444,7 +624,7 @@ t.test('netlink', async (t) => {
     netlink.stop()
     t.equal(socket.closed, 1)
     t.equal(eventsClosed(), 1)
-    await t.rejects(netlink.holdAddress(2, VIP, 2), { code: 'NETLINK_FAILED' })
+    await t.rejects(netlink.holdAddress(2, HELD, 2), { code: 'NETLINK_FAILED' })
   })
 })
 

@@ -45,7 +45,7 @@ class Ear implements Listener {
 function setUp() {
   const clock = new ManualClock()
   const log = new MemoryLog()
-  const opened: (WirePlace & { group: string; family: number })[] = []
+  const opened: (WirePlace & { groups: readonly string[]; family: number })[] = []
   const sent: { payload: Uint8Array; destination: string }[] = []
   const closed: number[] = []
   let handlers: VrrpSocketHandlers | undefined
@@ -59,14 +59,22 @@ function setUp() {
       handlers = given
       return {
         kind: 'addon',
-        send: (payload, destination) => sent.push({ payload, destination }),
+        send: (payload, to) => sent.push({ payload, destination: to.destination }),
+        drain: () => undefined,
+        native: { send: () => undefined, drain: () => undefined, close: () => undefined },
         flush: () => Promise.resolve(),
         close: () => closed.push(nth)
       }
     }
   })
   const hear = (payload: Uint8Array, ttl = 255): void =>
-    handlers?.onPacket({ payload: Buffer.from(payload), source: SOURCE, destination: GROUP, ttl })
+    handlers?.onPacket({
+      payload: Buffer.from(payload),
+      source: SOURCE,
+      destination: GROUP,
+      ttl,
+      receivedAtMs: clock.now()
+    })
   return {
     clock,
     log,
