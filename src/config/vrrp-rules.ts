@@ -1,7 +1,7 @@
 import { errorAt, type Path, type Problem, warningAt } from './problem.js'
 import type { Config, VrrpConfig } from './schema.js'
 
-/** What a node says whose proxy has no server (2: its local apiserver alone answers; 1: nothing does). */
+/** What a node advertises whose proxy reaches the apiserver on it alone (2), or nothing (1). */
 const RESERVED_PRIORITIES = 2
 
 /** Version, intervals, priority and preemption of an instance. */
@@ -46,7 +46,7 @@ function priorityProblems(one: VrrpConfig, at: At, hasProxy: boolean): Problem[]
     problems.push(
       errorAt(
         at('priority'),
-        `priorities 1 and 2 are what a node advertises whose proxy has no server: with a \`proxy:\` use 3 to 255, or no failing proxy would ever pass the address on to this node`
+        'priorities 1 and 2 are those of a node whose proxy reaches no server, or its own alone: with a `proxy:` use 3 to 255, so that a node that serves is before it'
       )
     )
   }

@@ -32,7 +32,7 @@ told([
   [
     'a reserved priority before a proxy',
     instance4('priority: 2') + PROXY,
-    'f:6:15: priorities 1 and 2 are what a node advertises whose proxy has no server: with a `proxy:` use 3 to 255, or no failing proxy would ever pass the address on to this node'
+    'f:6:15: priorities 1 and 2 are those of a node whose proxy reaches no server, or its own alone: with a `proxy:` use 3 to 255, so that a node that serves is before it'
   ],
   [
     'an owner that does not preempt',
