@@ -33,10 +33,8 @@ Result<Fd> open_arp(int interface_index) noexcept {
   // Protocol 0 until it is bound: nothing comes in before the filter is in place. DGRAM: without the Ethernet header.
   Fd fd{::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd.open()) return Errno{errno, "socket"};
-  constexpr auto kPacketType = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
+  // What this host sends is given to sockets of ETH_P_ALL only, never to one of ETH_P_ARP: the filter need not look.
   sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kPacketType),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 6, 0),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00010800, 0, 4),  // Ethernet, IPv4
       BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),

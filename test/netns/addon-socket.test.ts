@@ -9,7 +9,7 @@ import { Lab, vip } from '../lab/lab.js'
 import { ip, makeBridge, namespaceName, removeNamespaces } from '../lab/namespaces.js'
 import { whyNoLab } from '../lab/packages.js'
 import { Vipd } from '../lab/vipd.js'
-import { nowMs } from '../lab/wait.js'
+import { nowMs, poll } from '../lab/wait.js'
 
 /** Where npm raw-socket was not built (npm 12 skips install scripts, a Node upgrade outdates it) the addon carries VRRP. */
 
@@ -164,6 +164,25 @@ t.test('two ends of a wire', { skip: whyNoLab([]) ?? false }, async (t) => {
     t.match(JSON.parse(speaker.lines[0] ?? '{}'), { kinds: ['raw-socket', 'addon'] })
     t.strictSame(speaker.lines.slice(1), [], 'what it sends to a group does not come back')
     await speaker.stop('SIGKILL')
+  })
+
+  await t.test('what raw-socket does not read does not come to it either', async (t) => {
+    const queues = "(await import('node:fs')).readFileSync('/proc/net/raw', 'utf8').split('\\n').slice(1, -1)"
+    const hearing = station(right, 2, `setInterval(async () => say({ queues: ${queues} }), 20)`)
+    await hearing.line(/queues/, 10_000)
+    const program =
+      "setInterval(() => v4.send(payload('q'), { destination: '224.0.0.18', source: from4, ttl: 255 }), 10)"
+    const speaker = station(left, 1, program)
+    await poll(() => heard(hearing).length >= 20, 10_000, 'adverts')
+    const read = hearing.lines.length
+    await poll(() => hearing.lines.slice(read).some((line) => /queues/.test(line)), 5000, 'a look at the queues')
+    await Promise.all([speaker.stop('SIGKILL'), hearing.stop('SIGKILL')])
+    const last = hearing.lines.findLast((line) => /queues/.test(line)) ?? '{}'
+    const sockets = (JSON.parse(last) as { queues: string[] }).queues.map((line) => line.trim().split(/\s+/))
+    t.equal(sockets.length, 8, 'two of the addon and two of raw-socket, here and in the listener')
+    // One packet may wait: the unicast of before.
+    const unread = sockets.filter((columns) => Number.parseInt(columns[4]?.split(':')[1] ?? '', 16) > 1000)
+    t.strictSame(unread, [])
   })
 
   await t.test('a busy main loop does not keep adverts from their group', async (t) => {
