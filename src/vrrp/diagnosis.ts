@@ -180,7 +180,9 @@ export class Diagnosis {
     const isNew = this.#conditions.raise(clock.now(), name, sighting) === 'new'
     if (!isNew) return
     if (address !== null && known === undefined) this.#ask(address)
-    const condition = this.#conditions.list().find((one) => one.name === name && (one.peer?.address ?? null) === address)
+    const condition = this.#conditions
+      .list()
+      .find((one) => one.name === name && (one.peer?.address ?? null) === address)
     if (condition !== undefined) this.#ports.onCondition(this.#name, 'raised', condition)
   }
 

@@ -1,8 +1,9 @@
 import type { Log } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
+import type { VirtualAddress } from '../config/vip-schema.js'
 import { Addresses } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
-import { Announcer } from './announcer.js'
+import { Announcer, type Whereabouts } from './announcer.js'
 import { newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
@@ -46,6 +47,8 @@ export class Instance implements Listener, Member {
   #lastRenewalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
+  /** The link was told of the addresses. */
+  #isAnnounced = false
   #isStopped = false
 
   constructor(setup: InstanceSetup, ports: InstancePorts) {
@@ -83,10 +86,10 @@ export class Instance implements Listener, Member {
       kernel: ports.kernel,
       log: this.#log,
       now: clock.now,
-      onHeld: () => this.#onHeld(),
+      onHeld: (fresh) => this.#onHeld(fresh),
       onRefused: (reason) => this.#onRefused(reason)
     })
-    this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded])
+    this.#addresses.set(this.#all)
     ports.wire.add(this)
   }
 
@@ -119,7 +122,7 @@ export class Instance implements Listener, Member {
     this.#addresses.kernelChanged()
     this.#diagnosis.place(around, this.#setup.config)
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
-    if (hasMoved && this.#addresses.isHeld) this.#onHeld()
+    if (hasMoved && this.#isAnnounced) this.#announcer.announce(this.#whereabouts(this.#all))
   }
 
   /** The group that it moves with from now on; null: it moves by itself. */
@@ -139,7 +142,8 @@ export class Instance implements Listener, Member {
     this.#setup = setup
     this.#local = localOf(setup)
     this.#announcer.configure(config.garp)
-    this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded], leaseSeconds(config))
+    this.#addresses.set(this.#all, leaseSeconds(config))
+    this.#announcer.keep(this.#whereabouts(this.#all))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
     if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
     else this.#voice.refresh()
@@ -307,6 +311,7 @@ export class Instance implements Listener, Member {
       case 'release':
         this.#timers.cancel('renew')
         this.#announcer.stop()
+        this.#isAnnounced = false
         this.#addresses.want(false)
         this.#diagnosis.released()
         break
@@ -399,17 +404,29 @@ export class Instance implements Listener, Member {
     this.#group?.moved(this, from, reason)
   }
 
-  #onHeld(): void {
-    const { config } = this.#setup
-    const around = this.#around
-    if (around === undefined || this.#state.role !== 'MASTER') return
-    const where = [...config.virtualIpaddress, ...config.virtualIpaddressExcluded].flatMap((one) => {
-      const link = around.linkOf(one.dev)
-      return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address: one.address }]
-    })
-    this.#announcer.start(where)
+  /** These are on their interfaces, newly or again. */
+  #onHeld(fresh: readonly VirtualAddress[]): void {
+    if (this.#state.role !== 'MASTER') return
+    if (this.#isAnnounced) {
+      this.#announcer.announce(this.#whereabouts(fresh))
+      return
+    }
+    this.#isAnnounced = true
+    this.#announcer.start(this.#whereabouts(this.#all))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
-    if (this.#rivals.isRecent(config.advertIntMs)) this.#announcer.again()
+    if (this.#rivals.isRecent(this.#setup.config.advertIntMs)) this.#announcer.again()
+  }
+
+  get #all(): readonly VirtualAddress[] {
+    const { virtualIpaddress, virtualIpaddressExcluded } = this.#setup.config
+    return [...virtualIpaddress, ...virtualIpaddressExcluded]
+  }
+
+  #whereabouts(addresses: readonly VirtualAddress[]): Whereabouts[] {
+    return addresses.flatMap(({ dev, address }) => {
+      const link = this.#around?.linkOf(dev)
+      return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address }]
+    })
   }
 
   #onRefused(reason: string): void {
