@@ -12,6 +12,7 @@ import { sendMail } from '../os/mail.js'
 import { Netlink } from '../os/netlink.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
+import { programProblem } from '../os/safe-program.js'
 import { Service } from '../proxy/service.js'
 import type { Tier } from '../vrrp/tracking.js'
 import { ArpHub } from './arp-hub.js'
@@ -88,7 +89,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   const user = () => users.scripts
   const notifier = new Notifier(
     { global: config.global, node: hostname() },
-    { clock, log, run, split: splitCommand, user, sendMail }
+    { clock, log, run, split: splitCommand, problemOf: programProblem, user, sendMail }
   )
   const narrator = new Narrator({ notifier, history, log, today })
   const trackers = makeTrackers({ clock, log, netlink, users, onChange: () => election.refresh() })
