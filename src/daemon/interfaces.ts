@@ -30,6 +30,8 @@ export class Interface {
   readonly #wires = new Map<Family, Wire>()
   readonly #sources = new Map<Family, string>()
   readonly #lost = new Set<Family>()
+  /** The interface's own addresses, as of the last look. */
+  readonly #own = new Map<Family, readonly string[]>()
   #isDeaf = false
   #isRunning: boolean | undefined
   #upAt: number
@@ -58,6 +60,7 @@ export class Interface {
   /** What the kernel says now. */
   look(): LinkState {
     const link = this.#ports.netlink.link(this.name)
+    for (const family of [4, 6] as const) this.#own.set(family, link === undefined ? [] : this.#ownOn(link, family))
     const isRunning = link?.isUp === true && link.isRunning
     if (isRunning && this.#isRunning === false) {
       this.#upAt = this.#ports.clock.now()
@@ -77,7 +80,7 @@ export class Interface {
    * @returns why it cannot be opened
    */
   place(family: Family, link: Link | undefined, configs: readonly VrrpConfig[]): string | undefined {
-    const source = link === undefined ? undefined : (this.#sourceOn(link, family) ?? this.#configured(link, configs))
+    const source = link === undefined ? undefined : (this.#sourceOn(family) ?? this.#configured(link, configs))
     if (link === undefined || source === undefined) {
       this.#lost.add(family)
       return undefined
@@ -94,12 +97,12 @@ export class Interface {
   sourceOf(link: Link | undefined, config: VrrpConfig): Pick<Fitness, 'source' | 'sourceFault'> {
     const { family, source: wanted } = config
     if (wanted !== null) {
-      const isThere = link !== undefined && this.#own(link, family).some((one) => one === wanted)
+      const isThere = this.#own.get(family)?.includes(wanted) === true
       return { source: isThere ? wanted : undefined, sourceFault: `${this.name} does not have the address ${wanted}` }
     }
     const what = family === 4 ? 'IPv4 address' : 'link-local IPv6 address'
     const isGlobal = family === 6 && config.unicast?.peers.some((peer) => !isLinkLocal(peer.address))
-    const source = link === undefined ? undefined : this.#sourceOn(link, family, isGlobal)
+    const source = link === undefined ? undefined : this.#sourceOn(family, isGlobal)
     return { source, sourceFault: `${this.name} has no ${isGlobal ? 'IPv6 address' : what} to send adverts from` }
   }
 
@@ -131,8 +134,8 @@ export class Interface {
   }
 
   /** The address we have sent from stays as long as it is there; else the first that is no VIP. */
-  #sourceOn(link: Link, family: Family, isGlobal = false): string | undefined {
-    const own = this.#own(link, family).filter((one) => family === 4 || isLinkLocal(one) !== isGlobal)
+  #sourceOn(family: Family, isGlobal = false): string | undefined {
+    const own = (this.#own.get(family) ?? []).filter((one) => family === 4 || isLinkLocal(one) !== isGlobal)
     return own.find((one) => one === this.#sources.get(family)) ?? own[0]
   }
 
@@ -141,7 +144,7 @@ export class Interface {
   }
 
   /** Usable addresses of the interface that are nobody's virtual ones. */
-  #own(link: Link, family: Family): string[] {
+  #ownOn(link: Link, family: Family): string[] {
     const virtual = this.#ports.virtual()
     return [...this.#ports.netlink.addresses()]
       .filter(

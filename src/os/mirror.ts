@@ -21,23 +21,22 @@ export class Mirror {
     this.#causes = new Map(before === undefined ? [] : before.#causes)
   }
 
-  store(event: KernelEvent): void {
-    if (event.type === 'link') {
-      if (event.isGone) this.links.delete(event.link.index)
-      else this.links.set(event.link.index, event.link)
-      return
-    }
+  /** @returns whether anything is different now: a renewed lease, which the kernel tells of too, is nothing */
+  store(event: KernelEvent): boolean {
+    if (event.type === 'link') return this.#storeLink(event.link, event.isGone)
     const { index, prefix, isDadFailed } = event.address
     const key = keyOf(index, prefix)
+    const before = this.#addresses.get(key)
     if (!event.isGone) {
       this.#addresses.set(key, event.address)
       // Of one that went along this may be an older word: whoever holds it again says so by `forgetCause`.
-      if (this.#causes.get(key) === 'dad-failed') this.#causes.delete(key)
-      return
+      const isMended = this.#causes.get(key) === 'dad-failed' && this.#causes.delete(key)
+      return isMended || before === undefined || !isSameAddress(before, event.address)
     }
     this.#addresses.delete(key)
     // A leased address is not kept with the flag: the kernel drops it, and says why with its last word.
     if (isDadFailed) this.#note(key, 'dad-failed')
+    return before !== undefined || isDadFailed
   }
 
   addresses(): Iterable<KernelAddress> {
@@ -95,6 +94,13 @@ export class Mirror {
     )
   }
 
+  #storeLink(link: Link, isGone: boolean): boolean {
+    const before = this.links.get(link.index)
+    if (isGone) return this.links.delete(link.index)
+    this.links.set(link.index, link)
+    return before === undefined || !isSameLink(before, link)
+  }
+
   #ofSubnet(index: number, prefix: Prefix): KernelAddress[] {
     if (prefix.family !== 4) return []
     return [...this.#addresses.values()].filter(
@@ -120,3 +126,19 @@ export function networkOf({ address, length }: Prefix): number {
   const bits = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
   return Math.floor(bits / 2 ** (32 - length))
 }
+
+const isSameAddress = (left: KernelAddress, right: KernelAddress): boolean =>
+  left.protocol === right.protocol &&
+  left.isLeased === right.isLeased &&
+  left.scope === right.scope &&
+  left.isSecondary === right.isSecondary &&
+  left.isTentative === right.isTentative &&
+  left.isDadFailed === right.isDadFailed
+
+/** Counters apart. */
+const isSameLink = (left: Link, right: Link): boolean =>
+  left.name === right.name &&
+  left.isUp === right.isUp &&
+  left.isRunning === right.isRunning &&
+  left.mtu === right.mtu &&
+  left.mac.join() === right.mac.join()

@@ -223,13 +223,13 @@ export class Netlink {
   }
 
   #onEvents(messages: Buffer): void {
-    this.#apply(decodeEvents(messages))
-    this.#onChange()
+    if (this.#apply(decodeEvents(messages))) this.#onChange()
   }
 
-  #apply(events: readonly KernelEvent[]): void {
-    for (const event of events) this.#mirror.store(event)
+  /** @returns whether anything is different now */
+  #apply(events: readonly KernelEvent[]): boolean {
     this.#heard?.push(...events)
+    return events.filter((event) => this.#mirror.store(event)).length > 0
   }
 
   #onOverrun(): void {
