@@ -182,6 +182,11 @@ t.test('a server that hangs in the greeting, or after it, is given up', async (t
   const silent = await tcp(t, () => undefined)
   const failure = { ok: false, detail: /^(?!the server took too long)/, isPermanent: false }
   t.match(await sendMail(to(silent, { connectTimeoutMs: 100 }), message), failure)
+  const chatty = await tcp(t, (socket) => {
+    const timer = setInterval(() => socket.write('220-more\r\n'), 20)
+    socket.on('close', () => clearInterval(timer))
+  })
+  t.match(await sendMail(to(chatty, { connectTimeoutMs: 100 }), message), failure)
   const dumb = await tcp(t, (socket) => socket.write('220 here\r\n'))
   t.match(await sendMail(to(dumb, { connectTimeoutMs: 100 }), message), failure)
 })
