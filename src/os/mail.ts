@@ -55,9 +55,7 @@ export const sendMail: SendMail = async (settings, message) => {
       dnsTimeout: connectTimeoutMs,
       connectionTimeout: connectTimeoutMs,
       greetingTimeout: connectTimeoutMs,
-      socketTimeout: connectTimeoutMs,
-      // A server on this host, where nothing but the loopback interface is up.
-      allowInternalNetworkInterfaces: true
+      socketTimeout: connectTimeoutMs
     })
     const sent = await transport.sendMail({
       from: addressOf(message.from),

@@ -85,6 +85,15 @@ t.test('no_email_faults: no mail on a fault, nor on the way back from it', async
   t.strictSame(mail.subjects, ['Entering MASTER state', 'Entering BACKUP state'])
 })
 
+t.test('what comes after everything was sent is sent too', async (t) => {
+  const { mail, one } = mailer()
+  one.add(transition('MASTER'))
+  await flushPromises()
+  one.add(transition('BACKUP'))
+  await flushPromises()
+  t.strictSame(mail.subjects, ['Entering MASTER state', 'Entering BACKUP state'])
+})
+
 t.test('one connection at a time, in the order of the transitions', async (t) => {
   const { mail, one } = mailer()
   const { answer, give } = later()

@@ -142,10 +142,7 @@ t.test('so does one whose STARTTLS fails', async (t) => {
 t.test('an address with a comma in it is one address', async (t) => {
   const { received, port } = await smtp(t)
   await sendMail(to(port), { ...message, to: ['a,b@example.com'] })
-  t.strictSame(
-    received.map(({ to }) => to.length),
-    [1]
-  )
+  t.strictSame(received[0]?.to, ['"a,b"@example.com'])
 })
 
 t.test('a refused recipient does not cost the others their mail', async (t) => {
@@ -183,9 +180,15 @@ t.test('a host that cannot be found is one too', async (t) => {
 
 t.test('a server that hangs in the greeting, or after it, is given up', async (t) => {
   const silent = await tcp(t, () => undefined)
-  t.match(await sendMail(to(silent, { connectTimeoutMs: 100 }), message), { ok: false, isPermanent: false })
+  const failure = { ok: false, detail: /^(?!the server took too long)/, isPermanent: false }
+  t.match(await sendMail(to(silent, { connectTimeoutMs: 100 }), message), failure)
+  const chatty = await tcp(t, (socket) => {
+    const timer = setInterval(() => socket.write('220-more\r\n'), 20)
+    socket.on('close', () => clearInterval(timer))
+  })
+  t.match(await sendMail(to(chatty, { connectTimeoutMs: 100 }), message), failure)
   const dumb = await tcp(t, (socket) => socket.write('220 here\r\n'))
-  t.match(await sendMail(to(dumb, { connectTimeoutMs: 100 }), message), { ok: false, isPermanent: false })
+  t.match(await sendMail(to(dumb, { connectTimeoutMs: 100 }), message), failure)
 })
 
 t.test('a server that never stops talking is given up after four times the deadline', async (t) => {
