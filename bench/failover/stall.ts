@@ -67,5 +67,6 @@ async function counters(pair: Pair): Promise<Counts> {
   return { master: master.vrrp[0]?.counters ?? {}, backup: backup.vrrp[0]?.counters ?? {} }
 }
 
-const change = (before: Counts, after: Counts, who: string, name: string): number =>
-  Number(after[who]?.[name] ?? 0) - Number(before[who]?.[name] ?? 0)
+function change(before: Counts, after: Counts, who: string, name: string): number {
+  return Number(after[who]?.[name] ?? 0) - Number(before[who]?.[name] ?? 0)
+}
