@@ -71,7 +71,9 @@ async function main(): Promise<number> {
   return 0
 }
 
-const ms = (value: number): string => `${value.toFixed(1)} ms`
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`
+}
 
 async function measure(one: Case, repeat: number, everyMs: number): Promise<Sample[]> {
   const pair = new Pair(one)

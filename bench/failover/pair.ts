@@ -23,14 +23,14 @@ export class Pair {
   readonly #advertMs: number
 
   constructor(options: PairOptions) {
-    const [m1, m2] = this.lab.masters
+    const [m1, m2, m3] = this.lab.masters
     const [high, low] = options.priorities
     this.#advertMs = options.advertMs
     const make = (node: LabNode, priority: number): Vipd =>
       this.lab.ending(new Vipd(this.lab, node, configText(this.lab, node, priority, options.advertMs), options.env))
     this.master = make(m1, high)
     this.backup = make(m2, low)
-    this.judge = this.lab.ending(new Judge(this.lab, [vip], options.judgeMs ?? 1))
+    this.judge = this.lab.ending(new Judge(this.lab, [vip], options.judgeMs ?? 1, m3))
   }
 
   /** Starts everything; resolves when the first is master and has been for a while. */

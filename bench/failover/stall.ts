@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Child } from '../../test/lab/child.js'
 import { ensurePackages } from '../../test/lab/packages.js'
+import type { Status } from '../../test/lab/vipd.js'
 import { nowMs, pause } from '../../test/lab/wait.js'
 import { ready, table } from '../report.js'
 import { Pair } from './pair.js'
@@ -51,6 +52,13 @@ async function main(): Promise<number> {
     console.log(`without an owner: ${figures.withoutMs.toFixed()} ms, two owners: ${figures.twoMs.toFixed()} ms`)
     console.log(`the judge was at most ${pair.judge.lateMs.toFixed(1)} ms late`)
     const became = change(before, after, 'master', 'become_master') + change(before, after, 'backup', 'become_master')
+    const blockMs = Number(values.block.split('/')[0])
+    const blocked = [after['master'], after['backup']].map((counts) => Number(counts?.['loop'] ?? 0))
+    console.log(`main loops stood still for at most ${blocked.map((ms) => ms.toFixed()).join(' and ')} ms`)
+    if (Math.min(...blocked) < 0.8 * blockMs) {
+      console.log('FAILED: they were not blocked, so nothing was measured: does vipd run honour VIPD_TEST_BLOCK?')
+      return 1
+    }
     const isSteady = takeovers === 0 && became === 0 && figures.longestWithoutMs <= advertMs
     console.log(isSteady ? 'no false failover' : 'FAILED: there was one')
     return isSteady ? 0 : 1
@@ -64,8 +72,10 @@ type Counts = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 async function counters(pair: Pair): Promise<Counts> {
   // The main loop that answers is the one that is blocked, and there are others for the core.
   const [master, backup] = await Promise.all([pair.master.status(20_000), pair.backup.status(20_000)])
-  return { master: master.vrrp[0]?.counters ?? {}, backup: backup.vrrp[0]?.counters ?? {} }
+  const counts = (status: Status) => ({ ...status.vrrp[0]?.counters, loop: status.process.event_loop_delay_max_ms })
+  return { master: counts(master), backup: counts(backup) }
 }
 
-const change = (before: Counts, after: Counts, who: string, name: string): number =>
-  Number(after[who]?.[name] ?? 0) - Number(before[who]?.[name] ?? 0)
+function change(before: Counts, after: Counts, who: string, name: string): number {
+  return Number(after[who]?.[name] ?? 0) - Number(before[who]?.[name] ?? 0)
+}

@@ -86,8 +86,13 @@ interface Settings {
   readonly advertS: number
 }
 
-const vipOf = (index: number): string => `10.32.${100 + (index >> 8)}.${index & 0xff}`
-const indexes = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
+function vipOf(index: number): string {
+  return `10.32.${100 + (index >> 8)}.${index & 0xff}`
+}
+
+function indexes(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1)
+}
 
 function vipdText(lab: Lab, node: LabNode, { count, priority, advertS }: Settings): string {
   const vrrp = indexes(count).map((index) => ({

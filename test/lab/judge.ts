@@ -1,5 +1,5 @@
 import { Child } from './child.js'
-import type { Lab } from './lab.js'
+import type { Lab, LabNode } from './lab.js'
 import { type Figures, figures, ownersAt, type Span, story } from './timeline.js'
 import { tool } from './tools.js'
 import { Changes, nowMs } from './wait.js'
@@ -8,7 +8,7 @@ type Line =
   | { readonly vip: string; readonly at: number; readonly macs: readonly string[] }
   | { readonly at: number; readonly late: number }
 
-/** Judges from the client's namespace who owns the addresses: whose MAC answers. See `judge.c`. */
+/** Judges from a third namespace who owns the addresses: whose MAC answers. See `judge.c`. */
 export class Judge {
   readonly vips: readonly string[]
   /** The latest that a question left, in milliseconds: how far the figures can be trusted. */
@@ -19,14 +19,17 @@ export class Judge {
   readonly #child: Child
   #heardUntil = 0
 
-  /** @param periodMs between two questions for the same address */
-  constructor(lab: Lab, vips: readonly string[], periodMs = 10) {
+  /**
+   * @param periodMs between two questions for the same address
+   * @param node where it stands. The answers reach that node's kernel too: a client there would have its ARP cache disturbed
+   */
+  constructor(lab: Lab, vips: readonly string[], periodMs = 10, node: LabNode = lab.client) {
     this.#lab = lab
     this.vips = vips
     for (const vip of vips) this.#spans.set(vip, [])
     const argv = [tool('judge'), 'bond0', String(periodMs), ...vips]
     const onLine = (line: string): void => this.#take(JSON.parse(line) as Line)
-    this.#child = new Child(['ip', 'netns', 'exec', lab.client.namespace, ...argv], { onLine, keep: 20 })
+    this.#child = new Child(['ip', 'netns', 'exec', node.namespace, ...argv], { onLine, keep: 20 })
   }
 
   /** Resolves when it asks. */

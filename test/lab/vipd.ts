@@ -16,6 +16,7 @@ export const vipdProgram = fileURLToPath(new URL('../../src/cli/main.js', import
 /** The part of `vipd status --json` that the lab reads. */
 export interface Status {
   readonly pid: number
+  readonly process: { readonly event_loop_delay_max_ms: number }
   readonly vrrp: readonly InstanceStatus[]
   readonly proxy: readonly {
     readonly name: string

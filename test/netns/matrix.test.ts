@@ -100,7 +100,8 @@ t.test('cells of the matrix', { skip, jobs: 2 }, async (t) => {
           const outcome = await play(one)
           t.test(cellName(one), async (t) => {
             t.comment(lineOf(outcome))
-            t.strictSame(outcome.failures, [], outcome.notes.join('\n'))
+            t.strictSame(outcome.failures, [])
+            if (outcome.failures.length > 0) t.comment(outcome.notes.join('\n'))
           })
         }
       })
