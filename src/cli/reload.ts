@@ -2,14 +2,14 @@ import type { CommandModule } from 'yargs'
 import { EXIT } from './exit.js'
 import { socketOption } from './options.js'
 
-/** `vipd reload`: the daemon validates its file and tells what it found. This version applies changes by a restart. */
+/** `vipd reload`: the daemon validates its file, applies what is about VRRP and tells what takes a restart. */
 export const reloadCommand: CommandModule<object, { socket: string }> = {
   command: 'reload',
-  describe: 'Validate the configuration of the running daemon',
+  describe: 'Have the running daemon validate its file and apply what it can without a restart',
   builder: (yargs) => yargs.option('socket', socketOption),
   handler: async ({ socket }) => {
     const { postReload } = await import('../admin/client.js')
-    const { verdict, problems, changes } = await postReload(socket)
+    const { verdict, problems, applied, changes } = await postReload(socket)
     for (const problem of problems) process.stderr.write(`${problem}\n`)
     switch (verdict) {
       case 'invalid':
@@ -19,12 +19,16 @@ export const reloadCommand: CommandModule<object, { socket: string }> = {
       case 'unchanged':
         process.stdout.write('the file says what is running: nothing to do\n')
         return
+      case 'applied':
+        process.stdout.write(listed('applied', applied))
+        return
       case 'needs-restart':
-        process.stdout.write(`${changes.map((change) => `  ${change}`).join('\n')}\n`)
-        process.stderr.write(
-          'the file is valid and not applied: this version needs a restart (systemctl restart vipd)\n'
-        )
+        process.stdout.write(`${listed('applied', applied)}${listed('after a restart', changes)}`)
+        process.stderr.write('the rest of the file is valid and needs a restart: systemctl restart vipd\n')
         process.exitCode = EXIT.failed
     }
   }
 }
+
+const listed = (title: string, changes: readonly string[]): string =>
+  changes.length === 0 ? '' : `${title}:\n${changes.map((change) => `  ${change}\n`).join('')}`

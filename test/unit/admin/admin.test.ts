@@ -9,7 +9,14 @@ import { AdminServer, isAnswering } from '../../../src/admin/server.js'
 import { type Control, isHealthy, type ReloadVerdict, type Status } from '../../../src/admin/status.js'
 import { status } from '../../fakes/status.js'
 
-const verdict: ReloadVerdict = { verdict: 'needs-restart', problems: ['f:1:1: x'], changes: ['a: 1 → 2'] }
+const verdict: ReloadVerdict = {
+  verdict: 'needs-restart',
+  problems: ['f:1:1: x'],
+  applied: ['b: 3 → 4'],
+  changes: ['a: 1 → 2']
+}
+
+const quiet: Control = { status: async () => status(), reload: async () => verdict, events: () => [] }
 
 /** A folder of this test's own; tap's has a name that is too long for the path of a socket. */
 function folderOf(t: Test): string {
@@ -21,7 +28,7 @@ function folderOf(t: Test): string {
 async function serve(t: Test, overrides: Partial<Control> = {}) {
   const path = join(folderOf(t), 'vipd.sock')
   const errors: unknown[] = []
-  const control: Control = { status: async () => status(), reload: async () => verdict, ...overrides }
+  const control: Control = { ...quiet, ...overrides }
   const server = new AdminServer(control, (error) => errors.push(error))
   t.teardown(() => server.close())
   await server.listenUnix(path)
@@ -88,7 +95,7 @@ t.test('over TCP only what is read-only', async (t) => {
   await server.listenTcp('127.0.0.1', port)
   t.equal((await fetch(`http://127.0.0.1:${port}/status.json`)).status, 200)
   t.equal((await fetch(`http://127.0.0.1:${port}/v1/reload`, { method: 'POST' })).status, 404)
-  const second = new AdminServer({ status: async () => status(), reload: async () => verdict }, () => undefined)
+  const second = new AdminServer(quiet, () => undefined)
   await t.rejects(second.listenTcp('127.0.0.1', port), { code: 'LISTEN_FAILED' })
 })
 
@@ -105,7 +112,7 @@ t.test('a status that cannot be told is answered, logged, and an error of the cl
 
 t.test('a socket that a dead daemon left is taken over, a living one is respected', async (t) => {
   const { path, server } = await serve(t)
-  const second = new AdminServer({ status: async () => status(), reload: async () => verdict }, () => undefined)
+  const second = new AdminServer(quiet, () => undefined)
   await t.rejects(second.listenUnix(path), { code: 'ALREADY_RUNNING' })
   t.ok(await isAnswering(path), 'the first goes on')
   await server.close()
@@ -124,7 +131,7 @@ t.test('a socket that cannot be made is told in words', async (t) => {
   const folder = folderOf(t)
   writeFileSync(join(folder, 'file'), '')
   mkdirSync(join(folder, 'folder'))
-  const one = new AdminServer({ status: async () => status(), reload: async () => verdict }, () => undefined)
+  const one = new AdminServer(quiet, () => undefined)
   await t.rejects(one.listenUnix(join(folder, 'file', 'x.sock')))
   await t.rejects(one.listenUnix(join(folder, 'folder')), { code: 'SOCKET_DENIED' })
 })

@@ -159,7 +159,7 @@ async function serve(t: Test, overrides: Partial<Control> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
   const control: Control = {
     status: async () => status(),
-    reload: async () => ({ verdict: 'unchanged', problems: [], changes: [] }),
+    reload: async () => ({ verdict: 'unchanged', problems: [], applied: [], changes: [] }),
     events: (since) => history.since(since),
     ...overrides
   }

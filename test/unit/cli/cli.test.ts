@@ -182,8 +182,11 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   })
   t.test('status and reload of a daemon', async (t) => {
     const socket = join(folder, 'vipd.sock')
-    let verdict: ReloadVerdict = { verdict: 'unchanged', problems: [], changes: [] }
-    const server = new AdminServer({ status: async () => status(), reload: async () => verdict }, () => undefined)
+    let verdict: ReloadVerdict = { verdict: 'unchanged', problems: [], applied: [], changes: [] }
+    const server = new AdminServer(
+      { status: async () => status(), reload: async () => verdict, events: () => [] },
+      () => undefined
+    )
     await server.listenUnix(socket)
     t.teardown(() => server.close())
     const json = await vipd('status', '--json', '--socket', socket)
@@ -191,9 +194,21 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
     t.strictSame(JSON.parse(json.out), status())
     t.match((await vipd('status', '--socket', socket)).out, /^vipd 0\.1\.0 on master01/)
     t.equal((await vipd('reload', '--socket', socket)).code, 0)
-    verdict = { verdict: 'invalid', problems: ['f:1:1: x'], changes: [] }
+    verdict = { verdict: 'invalid', problems: ['f:1:1: x'], applied: [], changes: [] }
     t.match(await vipd('reload', '--socket', socket), { code: 2, err: /^f:1:1: x\n/ })
-    verdict = { verdict: 'needs-restart', problems: [], changes: ['a: 1 → 2'] }
-    t.match(await vipd('reload', '--socket', socket), { code: 1, out: '  a: 1 → 2\n', err: /needs a restart/ })
+    verdict = { verdict: 'applied', problems: ['f:1:1: warning: x'], applied: ['b: 3 → 4', 'c: added'], changes: [] }
+    t.strictSame(await vipd('reload', '--socket', socket), {
+      code: 0,
+      out: 'applied:\n  b: 3 → 4\n  c: added\n',
+      err: 'f:1:1: warning: x\n'
+    })
+    verdict = { verdict: 'needs-restart', problems: [], applied: ['b: 3 → 4'], changes: ['a: 1 → 2'] }
+    t.match(await vipd('reload', '--socket', socket), {
+      code: 1,
+      out: 'applied:\n  b: 3 → 4\nafter a restart:\n  a: 1 → 2\n',
+      err: /needs a restart/
+    })
+    verdict = { verdict: 'needs-restart', problems: [], applied: [], changes: ['a: 1 → 2'] }
+    t.match(await vipd('reload', '--socket', socket), { code: 1, out: 'after a restart:\n  a: 1 → 2\n' })
   })
 })

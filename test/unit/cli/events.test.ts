@@ -44,7 +44,7 @@ async function serve(t: Test) {
   const server = new AdminServer(
     {
       status: async () => status(),
-      reload: async () => ({ verdict: 'unchanged', problems: [], changes: [] }),
+      reload: async () => ({ verdict: 'unchanged', problems: [], applied: [], changes: [] }),
       events: (since) => history.since(since)
     },
     () => undefined

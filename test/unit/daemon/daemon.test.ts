@@ -1,15 +1,16 @@
 import t from 'tap'
 import type { Prefix } from '../../../src/base/ip.js'
+import type { VrrpConfig } from '../../../src/config/schema.js'
 import { build } from '../../../src/daemon/build.js'
 import { Interface } from '../../../src/daemon/interfaces.js'
 import { Pulse } from '../../../src/daemon/pulse.js'
 import { sweep } from '../../../src/daemon/sweep.js'
 import type { Addon, DataPlaneEvent, DataPlaneOptions, NativeProber, ServiceTable } from '../../../src/os/addon.js'
 import { type KernelAddress, type Link, VIPD_PROTOCOL } from '../../../src/os/rtnetlink.js'
-import { Wire, type WirePlace } from '../../../src/vrrp/wire.js'
+import { Wire, type WirePlace, type WirePorts } from '../../../src/vrrp/wire.js'
 import { link } from '../../fakes/fake-kernel.js'
-import { configOf } from '../../fakes/fake-node.js'
-import { ManualClock } from '../../fakes/manual-clock.js'
+import { configOf, vrrpConfig } from '../../fakes/fake-node.js'
+import { flushPromises, ManualClock } from '../../fakes/manual-clock.js'
 import { MemoryLog } from '../../fakes/memory-log.js'
 
 const prefix = (address: string, length = 32): Prefix => ({ address, family: 4, length })
@@ -83,74 +84,147 @@ t.test('sweep', async (t) => {
 })
 
 t.test('an interface', async (t) => {
-  const setUp = () => {
+  const setUp = (overrides: Partial<VrrpConfig> = {}) => {
+    const clock = new ManualClock()
     const opened: WirePlace[] = []
+    const closed: number[] = []
     const failing = { refusal: undefined as Error | undefined }
-    const wire = new Wire({
-      clock: new ManualClock(),
-      log: new MemoryLog(),
-      open: (place) => {
-        if (failing.refusal !== undefined) throw failing.refusal
-        opened.push(place)
-        const nothing = () => undefined
-        const native = { send: nothing, drain: nothing, close: nothing }
-        return { kind: 'addon', native, send: nothing, drain: nothing, flush: () => Promise.resolve(), close: nothing }
-      }
+    const open: WirePorts['open'] = (place) => {
+      if (failing.refusal !== undefined) throw failing.refusal
+      const nth = opened.push(place)
+      const nothing = () => undefined
+      const native = { send: nothing, drain: nothing, close: nothing }
+      const close = () => closed.push(nth)
+      return { kind: 'addon', native, send: nothing, drain: nothing, flush: () => Promise.resolve(), close }
+    }
+    const state: { link: Link | undefined; addresses: KernelAddress[]; read: Link | undefined; reads: number } = {
+      link: link(),
+      addresses: [],
+      read: undefined,
+      reads: 0
+    }
+    const one = new Interface('bond0', {
+      clock,
+      netlink: {
+        link: () => state.link,
+        addresses: () => state.addresses,
+        readLink: async () => {
+          state.reads++
+          return state.read
+        }
+      },
+      newWire: (family) => new Wire(family, { clock, log: new MemoryLog(), open }),
+      virtual: () => new Set(['10.32.255.99'])
     })
-    const state: { link: Link | undefined; addresses: KernelAddress[] } = { link: link(), addresses: [] }
-    const netlink = { link: () => state.link, addresses: () => state.addresses }
-    return { opened, state, failing, one: new Interface('bond0', wire, netlink, new Set(['10.32.255.99'])) }
+    const config = vrrpConfig(overrides)
+    const place = () => {
+      const { link: at } = one.look()
+      const wireFault = one.place(config.family, at, [config])
+      return { ...one.sourceOf(at, config), wireFault }
+    }
+    return { clock, opened, closed, state, failing, one, config, place }
   }
+  const six = (address: string): Prefix => ({ address, family: 6, length: 64 })
+
   t.test('sends from its first address that is no VIP, and stays with it', async (t) => {
-    const { state, one, opened } = setUp()
+    const { state, place, opened } = setUp()
     state.addresses = [held('10.32.255.99'), held('10.32.137.20'), held('10.32.137.21'), held('10.9.9.9', { index: 7 })]
-    t.equal(one.look().source, '10.32.137.20')
+    t.equal(place().source, '10.32.137.20')
     state.addresses = [held('10.32.137.19'), held('10.32.137.21'), held('10.32.137.20')]
-    t.equal(one.look().source, '10.32.137.20', 'another order is no reason')
+    t.equal(place().source, '10.32.137.20', 'another order is no reason')
     t.equal(opened.length, 1)
     state.addresses = [held('10.32.137.19'), held('10.32.137.21')]
-    t.equal(one.look().source, '10.32.137.19')
-    t.match(opened.at(-1), { interface: 'bond0', interfaceIndex: 2, source: '10.32.137.19' })
+    t.equal(place().source, '10.32.137.19')
+    t.match(opened.at(-1), { interface: 'bond0', interfaceIndex: 2, source: '10.32.137.19', groups: ['224.0.0.18'] })
   })
-  t.test('never sends from a VIP, nor from an address with our mark, nor from IPv6', async (t) => {
-    const { state, one, opened } = setUp()
-    const six: Prefix = { address: 'fe80::1', family: 6, length: 64 }
+  t.test('never sends from a VIP, nor from an address with our mark, nor from one of the other family', async (t) => {
+    const { state, place, opened } = setUp()
     state.addresses = [
       held('10.32.255.99'),
       held('10.32.255.97', { protocol: VIPD_PROTOCOL }),
-      held('', { prefix: six })
+      held('', { prefix: six('fe80::1') })
     ]
-    t.strictSame(one.look(), { link: link(), source: undefined, wireFault: undefined })
+    t.strictSame(place(), {
+      source: undefined,
+      sourceFault: 'bond0 has no IPv4 address to send adverts from',
+      wireFault: undefined
+    })
     t.equal(opened.length, 0)
   })
-  t.test('whose socket cannot be opened is deaf, until it can be', async (t) => {
-    const { state, one, opened, failing } = setUp()
+  t.test('sends IPv6 from its link-local address, once nobody else has it', async (t) => {
+    const { state, place } = setUp({ family: 6 })
+    state.addresses = [
+      held('', { prefix: six('2001:db8::20') }),
+      held('', { prefix: six('fe80::1'), isTentative: true }),
+      held('', { prefix: six('fe80::2'), isDadFailed: true })
+    ]
+    t.match(place(), { source: undefined, sourceFault: 'bond0 has no link-local IPv6 address to send adverts from' })
+    state.addresses = [held('', { prefix: six('2001:db8::20') }), held('', { prefix: six('fe80::1') })]
+    t.equal(place().source, 'fe80::1')
+  })
+  t.test('sends from the configured address alone, and says when it is not there', async (t) => {
+    const { state, place } = setUp({ source: '10.32.137.21' })
+    state.addresses = [held('10.32.137.20')]
+    t.match(place(), { source: undefined, sourceFault: 'bond0 does not have the address 10.32.137.21' })
+    state.addresses = [held('10.32.137.20'), held('10.32.137.21')]
+    t.equal(place().source, '10.32.137.21')
+  })
+  t.test('whose socket cannot be opened is to be looked at again, until it can be', async (t) => {
+    const { state, one, place, opened, failing } = setUp()
+    state.link = link({ rxPackets: 1 })
     state.addresses = [held('10.32.137.20')]
     failing.refusal = new Error('ENOBUFS')
-    t.match(one.look(), { wireFault: 'no VRRP socket on bond0: ENOBUFS' })
-    t.ok(one.isDeaf)
+    t.match(place(), { wireFault: 'no VRRP socket on bond0: ENOBUFS' })
+    t.ok(one.needsLook)
     failing.refusal = undefined
-    t.equal(one.look().wireFault, undefined)
-    t.notOk(one.isDeaf)
+    t.equal(place().wireFault, undefined)
+    t.notOk(one.needsLook)
     t.equal(opened.length, 1)
   })
-  t.test('that is not there has no wire; another index opens it anew', async (t) => {
-    const { state, one, opened } = setUp()
+  t.test('that goes keeps its wire until its instances have said goodbye; another index opens it anew', async (t) => {
+    const { state, one, place, opened, closed } = setUp()
     state.addresses = [held('10.32.137.20'), held('10.32.137.20', { index: 5 })]
-    one.look()
+    place()
     state.link = undefined
-    t.strictSame(one.look(), { link: undefined, source: undefined, wireFault: undefined })
+    t.equal(place().source, undefined)
+    t.strictSame(closed, [])
+    one.settle()
+    await flushPromises()
+    t.strictSame(closed, [1])
     state.link = link({ index: 5 })
-    one.look()
+    place()
+    one.settle()
+    await flushPromises()
     t.strictSame(
-      opened.map((place) => place.interfaceIndex),
+      opened.map((at) => at.interfaceIndex),
       [2, 5]
     )
+    t.strictSame(closed, [1], 'one that is back stays open')
+  })
+  t.test('that came up again is not heard on before anything is received', async (t) => {
+    const { clock, state, one } = setUp()
+    state.link = link({ rxPackets: 7 })
+    t.strictSame(one.look(), { link: state.link, linkUpAt: 0, isHeard: true })
+    state.link = link({ isRunning: false, rxPackets: 7 })
+    one.look()
+    t.notOk(one.needsLook, 'a link that is down has nothing to hear')
+    await clock.advance(1000)
+    state.link = link({ rxPackets: 7 })
+    state.read = link({ rxPackets: 7 })
+    t.match(one.look(), { linkUpAt: 1000, isHeard: false })
+    await flushPromises()
+    t.ok(one.needsLook)
+    t.equal(state.reads, 1, 'the kernel is asked, for it does not tell')
+    state.read = link({ rxPackets: 8 })
+    t.match(one.look(), { isHeard: false })
+    await flushPromises()
+    t.match(one.look(), { linkUpAt: 1000, isHeard: true })
+    t.equal(state.reads, 2, 'and no more once it is known')
   })
 })
 
 t.test('the cross wires', async (t) => {
-  const setUp = (yaml: string, descriptors = 1_000_000) => {
+  const setUp = async (yaml: string, descriptors = 1_000_000) => {
     const clock = new ManualClock()
     const log = new MemoryLog(clock.now)
     const made: DataPlaneOptions[] = []
@@ -202,7 +276,9 @@ t.test('the cross wires', async (t) => {
       Prober: FakeProber,
       DataPlane: FakeDataPlane
     }
-    const parts = build(configOf(yaml), { addon, clock, log })
+    const config = configOf(yaml)
+    const parts = build(config, { addon, clock, log })
+    await parts.election.configure(config, new Map())
     return { parts, clock, log, made, tables, state, tell: (event: DataPlaneEvent) => tell(event) }
   }
   const server = 'servers: [ { name: a, address: 10.0.0.1:6443 } ]'
@@ -214,8 +290,8 @@ proxy:
   - { name: one, bind: [ 10.32.255.99:8443 ], maxconn: 300, ${server} }
   - { name: two, bind: [ 10.32.255.98:8443 ], maxconn: 100, ${server} }
 `
-  const faults = ({ parts }: ReturnType<typeof setUp>): string[] =>
-    parts.instances.map((instance) =>
+  const faults = ({ parts }: Awaited<ReturnType<typeof setUp>>): string[] =>
+    parts.election.instances.map((instance) =>
       instance
         .snapshot()
         .fault.filter((fault) => !fault.startsWith('interface'))
@@ -225,12 +301,12 @@ proxy:
   t.test(
     'a service that cannot be served is a fault of the instance whose address it is on, and of no other',
     async (t) => {
-      const one = setUp(yaml)
+      const one = await setUp(yaml)
       one.state.refusal = Object.assign(new Error('x'), { code: 'EADDRINUSE' })
       one.parts.services[0]?.start()
       one.state.refusal = undefined
       one.parts.services[1]?.start()
-      one.parts.begin()
+      one.parts.election.begin()
       t.match(faults(one), [/^cannot listen on 10\.32\.255\.99:8443/, /^$/])
       await one.clock.advance(1000)
       t.strictSame(faults(one), ['', ''])
@@ -238,15 +314,15 @@ proxy:
   )
 
   t.test('a service on the wildcard is one of every instance', async (t) => {
-    const one = setUp(yaml.replace('10.32.255.98:8443', '0.0.0.0:9443'))
-    one.parts.begin()
+    const one = await setUp(yaml.replace('10.32.255.98:8443', '0.0.0.0:9443'))
+    one.parts.election.begin()
     t.match(faults(one), [/not started.*not started|not started,not started/, /not started/])
   })
 
   t.test('a data plane that stands still is a fault of all, until it moves', async (t) => {
-    const one = setUp(yaml)
+    const one = await setUp(yaml)
     for (const service of one.parts.services) service.start()
-    one.parts.begin()
+    one.parts.election.begin()
     for (let i = 0; i < 5; i++) one.parts.pulse()
     t.notOk(one.parts.isPlaneAlive())
     t.strictSame(faults(one), ['the data plane stands still', 'the data plane stands still'])
@@ -258,18 +334,18 @@ proxy:
   })
 
   t.test('before it has begun no instance takes part', async (t) => {
-    const one = setUp(yaml)
+    const one = await setUp(yaml)
     for (const service of one.parts.services) service.start()
-    t.ok(one.parts.instances.every((instance) => instance.role === 'INIT'))
+    t.ok(one.parts.election.instances.every((instance) => instance.role === 'INIT'))
   })
 
   t.test(
     'where descriptors are too few for maxconn all services together are held to what fits, and it is said',
     async (t) => {
-      const rich = setUp(yaml)
+      const rich = await setUp(yaml)
       t.strictSame(rich.made, [{ threads: 2, mode: 'hybrid', maxconn: 400, pipes: 288 }])
       t.strictSame(rich.parts.shortages, [])
-      const poor = setUp(yaml, 128 + 2 * 16 + 500)
+      const poor = await setUp(yaml, 128 + 2 * 16 + 500)
       t.match(poor.made[0], { maxconn: 225, pipes: 12 })
       for (const service of poor.parts.services) service.start()
       t.strictSame(
@@ -281,11 +357,11 @@ proxy:
   )
 
   t.test('a configuration without a proxy, or without an instance, is one too', async (t) => {
-    const addressOnly = setUp(yaml.split('proxy:')[0] ?? '')
-    addressOnly.parts.begin()
+    const addressOnly = await setUp(yaml.split('proxy:')[0] ?? '')
+    addressOnly.parts.election.begin()
     t.strictSame(faults(addressOnly), ['', ''])
-    const proxyOnly = setUp(`proxy:\n  - { name: one, bind: [ 10.0.0.9:8443 ], ${server} }\n`)
-    proxyOnly.parts.begin()
+    const proxyOnly = await setUp(`proxy:\n  - { name: one, bind: [ 10.0.0.9:8443 ], ${server} }\n`)
+    proxyOnly.parts.election.begin()
     proxyOnly.tell({ type: 'connect-failed', service: 0, server: 0, error: 'ECONNREFUSED' })
     t.equal(proxyOnly.log.said('connection to server failed').length, 1)
   })

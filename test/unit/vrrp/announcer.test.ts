@@ -333,12 +333,19 @@ t.test('an advertisement that the kernel does not take is logged by its name and
 })
 
 t.test('a lease ends before a peer takes over, where adverts are slow enough for that', async (t) => {
-  t.strictSame([10, 500, 1000, 2000, 3000, 10_000].map(leaseSeconds), [2, 2, 2, 4, 7, 26])
+  const pace = (advertIntMs: number, downTimerAdverts = 3) => ({ advertIntMs, downTimerAdverts })
+  t.strictSame(
+    [10, 500, 1000, 2000, 3000, 10_000].map((intervalMs) => leaseSeconds(pace(intervalMs))),
+    [2, 2, 2, 4, 7, 26]
+  )
   for (const interval of [2000, 3000, 10_000, 255_000]) {
-    t.ok(leaseSeconds(interval) * 1000 + 1250 + interval / 4 <= earliestTakeoverMs(interval), String(interval))
-    t.equal(worstOverlapMs(interval), 0)
+    const one = pace(interval)
+    t.ok(leaseSeconds(one) * 1000 + 1250 + interval / 4 <= earliestTakeoverMs(one), String(interval))
+    t.equal(worstOverlapMs(one), 0)
   }
-  t.equal(worstOverlapMs(1000), 500, 'whole seconds only: the bound of two owners with adverts of 1 s')
+  t.equal(worstOverlapMs(pace(1000)), 500, 'whole seconds only: the bound of two owners with adverts of 1 s')
+  t.equal(leaseSeconds(pace(1000, 5)), 3, 'who waits for more adverts lets the lease be longer')
+  t.equal(worstOverlapMs(pace(1000, 2)), 1500, 'and who waits for fewer pays by the overlap')
 })
 
 t.test('what an instance hangs on, in words', async (t) => {
@@ -346,9 +353,12 @@ t.test('what an instance hangs on, in words', async (t) => {
     interface: 'bond0',
     link: link(),
     source: '10.0.0.1',
+    sourceFault: 'bond0 has no IPv4 address to send adverts from',
     wireFault: undefined,
     addressFault: undefined,
-    outside: []
+    outside: [],
+    tracked: [],
+    tier: 'serving'
   }
   t.strictSame(faultsOf(well), [])
   t.strictSame(faultsOf({ ...well, link: undefined }), ['interface bond0 does not exist'])

@@ -232,7 +232,8 @@ t.test('a master that was stopped (SIGSTOP)', async (t) => {
   })
   t.test('steps back when the first thing it hears is an advert of lower priority', async (t) => {
     const one = await stalled()
-    one.a.instance.onAdvert(decoded(88), '10.32.137.21')
+    const packet = advert({ priority: 88 }, '10.32.137.21')
+    one.a.instance.onAdvert(decoded(88), { ...packet, receivedAtMs: one.a.clock.now() })
     t.equal(one.a.role, 'BACKUP')
     await stepsBack(t, one)
   })
