@@ -136,6 +136,8 @@ export class Instance implements Listener, Member {
 
   /** Another configuration of the same virtual router, in force from now on. A mastership stays where it is. */
   configure(setup: InstanceSetup): void {
+    // By the pace that was in force: by a faster one a master that was on time would be called stalled.
+    this.#stepBackIfStalled()
     const was = this.#settings()
     const before = this.#setup.config
     const { config } = setup
@@ -145,7 +147,8 @@ export class Instance implements Listener, Member {
     this.#addresses.set(this.#all, leaseSeconds(config))
     this.#announcer.keep(this.#whereabouts(this.#all))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
-    if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
+    if (this.#priority !== was.priority) this.#ports.onPriority(this.#priority)
+    if (JSON.stringify(before) !== JSON.stringify(config)) this.#apply({ type: 'settings', was })
     else this.#voice.refresh()
   }
 
