@@ -48,7 +48,8 @@ export class FakeElection {
   readonly places: { readonly source: string; readonly groups: readonly string[] }[] = []
   faults: string[] = []
   tier: Tier = 'serving'
-  tracked: Tracked[] = []
+  /** What each of its instances tracks. */
+  trackedOf: (config: Pick<VrrpConfig, 'track'>) => Tracked[] = () => []
   /** How wrong its wall clock is. */
   wrongByMs = 0
   /** The words by which the kernel refuses the next sockets. */
@@ -69,7 +70,7 @@ export class FakeElection {
       clock: this.clock,
       log: this.log,
       netlink: this.kernel as unknown as Netlink,
-      trackers: { tracked: () => this.tracked },
+      trackers: { tracked: (config) => this.trackedOf(config) },
       sender,
       open: (place, handlers) => {
         if (this.socketRefusal !== undefined) throw new Error(this.socketRefusal)
@@ -111,7 +112,7 @@ export class FakeElection {
     await done
   }
 
-  /** Something of `faults`, `tier` or `tracked` is different now. */
+  /** Something of `faults`, `tier` or `trackedOf` is different now. */
   look(): void {
     this.election.refresh()
   }
