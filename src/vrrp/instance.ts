@@ -14,7 +14,7 @@ import type { Local } from './receive.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { earliestTakeoverMs, LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt } from './timing.js'
+import { LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
@@ -279,7 +279,7 @@ export class Instance implements Listener, Member {
   #stepBackIfStalled(): void {
     if (this.#state.role !== 'MASTER') return
     const silenceMs = this.#ports.clock.now() - this.#voice.lastSentAt
-    if (silenceMs < earliestTakeoverMs(this.#setup.config)) return
+    if (silenceMs < stallMs(this.#setup.config)) return
     this.#counters.stalled++
     this.#log.warn({ silence_ms: Math.round(silenceMs) }, 'no advert sent for longer than a peer waits: stepping back')
     this.#apply({ type: 'stalled' })
