@@ -39,6 +39,8 @@ export class Interface {
   /** What had been received when the link came up. */
   #receivedBefore = 0
   #isAsking = false
+  /** Asking has shown that something was received: the instances do not know it yet. */
+  #isNews = false
 
   constructor(name: string, ports: InterfacePorts) {
     this.name = name
@@ -54,7 +56,7 @@ export class Interface {
 
   /** A socket could not be opened, or the link was not heard on yet: to be looked at again, for no event tells. */
   get needsLook(): boolean {
-    return this.#isDeaf || (this.#isRunning === true && !this.#isHeard)
+    return this.#isDeaf || this.#isNews || (this.#isRunning === true && !this.#isHeard)
   }
 
   /** What the kernel says now. */
@@ -71,6 +73,7 @@ export class Interface {
     if (link !== undefined && link.rxPackets > this.#receivedBefore) this.#isHeard = true
     if (isRunning && !this.#isHeard) this.#ask(link)
     this.#isDeaf = false
+    this.#isNews = false
     return { link, linkUpAt: this.#upAt, isHeard: this.#isHeard }
   }
 
@@ -125,7 +128,9 @@ export class Interface {
     this.#ports.netlink
       .readLink(link.index)
       .then((read) => {
-        if (read !== undefined && read.rxPackets > this.#receivedBefore) this.#isHeard = true
+        if (this.#isHeard || read === undefined || read.rxPackets <= this.#receivedBefore) return
+        this.#isHeard = true
+        this.#isNews = true
       })
       .catch((error: unknown) => void messageOf(error))
       .finally(() => {
