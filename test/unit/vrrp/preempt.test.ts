@@ -11,7 +11,10 @@ async function beside(priority: number, lines: string) {
   let said = priority
   const end = stream(time, 1000, () => lan.inject(packet({ priority: said })))
   const a = await add().run(one(100, lines))
-  return { time, lan, a, end, say: (priority: number) => void (said = priority) }
+  const say = (priority: number): void => {
+    said = priority
+  }
+  return { time, lan, a, end, say }
 }
 
 t.test(
