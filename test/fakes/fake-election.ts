@@ -76,7 +76,8 @@ export class FakeElection {
         if (this.socketRefusal !== undefined) throw new Error(this.socketRefusal)
         this.sockets.push(handlers)
         this.places.push(place)
-        return open(place, handlers)
+        // Each opening is another socket for the thread too.
+        return { ...open(place, handlers), native: { send() {}, drain() {}, close() {} } }
       },
       openArp: (_, onArp) => {
         this.ears.add(onArp)

@@ -39,20 +39,23 @@ t.test('an advert that can be repeated is planned once, for its due time', async
   t.strictSame(due, [], 'and the main loop sends none')
 })
 
-t.test('refreshing makes it anew and leaves the due time where it was: before and after the thread has sent one', async (t) => {
-  const { clock, one, sender, plan } = beat()
-  one.noteSent()
-  one.start(plan())
-  await clock.advance(400)
-  one.refresh()
-  t.equal(sender.plans.at(-1)?.firstAtMs, 1000)
-  await clock.advance(900)
-  sender.sends(7, 1000)
-  one.refresh()
-  t.equal(sender.plans.at(-1)?.firstAtMs, 2000)
-  t.equal(sender.plans.at(-1)?.sinceMs, 1000)
-  t.equal(one.lastSentAt, 1000)
-})
+t.test(
+  'refreshing makes it anew and leaves the due time where it was: before and after the thread has sent one',
+  async (t) => {
+    const { clock, one, sender, plan } = beat()
+    one.noteSent()
+    one.start(plan())
+    await clock.advance(400)
+    one.refresh()
+    t.equal(sender.plans.at(-1)?.firstAtMs, 1000)
+    await clock.advance(900)
+    sender.sends(7, 1000)
+    one.refresh()
+    t.equal(sender.plans.at(-1)?.firstAtMs, 2000)
+    t.equal(sender.plans.at(-1)?.sinceMs, 1000)
+    t.equal(one.lastSentAt, 1000)
+  }
+)
 
 t.test('a first advert that is due sooner than an interval keeps its time over a refresh', async (t) => {
   const { clock, one, sender, plan } = beat()

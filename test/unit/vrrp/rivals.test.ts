@@ -43,18 +43,21 @@ t.test('a goodbye is answered and no sign of deafness', async (t) => {
   t.strictSame(one.meet(0, 1000), { isAnswered: true, isDeaf: false })
 })
 
-t.test('somebody who has to yield was master a moment ago: not one that is higher, nor one that resigned', async (t) => {
-  const { time, one } = rivals()
-  t.notOk(one.isRecent(1000))
-  one.note(101, 100)
-  t.notOk(one.isRecent(1000))
-  one.note(100, 100)
-  t.ok(one.isRecent(1000))
-  time.at = 1500
-  t.ok(one.isRecent(1000))
-  time.at = 1501
-  t.notOk(one.isRecent(1000))
-  one.note(50, 100)
-  one.note(0, 100)
-  t.notOk(one.isRecent(1000))
-})
+t.test(
+  'somebody who has to yield was master a moment ago: not one that is higher, nor one that resigned',
+  async (t) => {
+    const { time, one } = rivals()
+    t.notOk(one.isRecent(1000))
+    one.note(101, 100)
+    t.notOk(one.isRecent(1000))
+    one.note(100, 100)
+    t.ok(one.isRecent(1000))
+    time.at = 1500
+    t.ok(one.isRecent(1000))
+    time.at = 1501
+    t.notOk(one.isRecent(1000))
+    one.note(50, 100)
+    one.note(0, 100)
+    t.notOk(one.isRecent(1000))
+  }
+)

@@ -41,7 +41,11 @@ t.test('each thing that keeps an instance from being master is a fault in words'
     ['init', { tracked: [tracked({ state: 'init' })] }, ['script chk has no result yet']],
     ['init with weight', { tracked: [tracked({ state: 'init', weight: 5 })] }, []],
     ['down with weight', { tracked: [tracked({ state: 'down', weight: -5 })] }, []],
-    ['file', { tracked: [tracked({ label: 'file f', value: -254, detail: '-127 × 2' })] }, ['file f is -254: -127 × 2']],
+    [
+      'file',
+      { tracked: [tracked({ label: 'file f', value: -254, detail: '-127 × 2' })] },
+      ['file f is -254: -127 × 2']
+    ],
     ['file above', { tracked: [tracked({ label: 'file f', value: -253 })] }, []]
   ]
   for (const [what, overrides, faults] of cases) t.strictSame(faultsOf(fitness(overrides)), faults, what)
