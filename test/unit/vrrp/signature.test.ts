@@ -159,7 +159,7 @@ t.test(
 )
 
 t.test('no bytes at all make the check throw, nor one that is not signed rightly pass', async (t) => {
-  const authHmac = { keys: [], activeKey: 1, timeWindowMs: null, antiReplay: true, mode: 'enforce' } as const
+  const authHmac = { keys: [], activeKey: 1, timeWindowMs: null, antiReplay: true, mode: 'enforce' as const }
   const one = new Signature(vrrpConfig({ version: 3, authHmac }), [{ id: 1, secret: SECRET }], () =>
     Date.UTC(2026, 0, 1)
   )
