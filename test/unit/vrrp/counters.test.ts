@@ -59,7 +59,12 @@ const linkLocal = { source: 'fe80::77', destination: 'ff02::12' }
 const SCENARIOS: Readonly<Record<Name, Scenario>> = {
   advert_rcvd: { act: inject(packet(), packet()), by: 2 },
   advert_sent: { act: (_, { time }) => time.advance(2000), by: 2 },
-  become_master: { act: (_, { lan, time }) => (lan.inject(packet({ priority: 200 })), time.advance(4000)) },
+  become_master: {
+    act: async (_, { lan, time }) => {
+      lan.inject(packet({ priority: 200 }))
+      await time.advance(4000)
+    }
+  },
   release_master: { act: inject(packet({ priority: 200 })) },
   priority_zero_rcvd: { act: inject(packet({ priority: 0 })) },
   priority_zero_sent: { act: (a) => void a.instance().stop() },
