@@ -197,7 +197,7 @@ t.test('the socket is opened once for a place, anew for another, and closed for 
   t.equal(wire.kind, null)
   t.equal(wire.place(place), undefined)
   t.equal(wire.place({ ...place }), undefined)
-  t.strictSame(opened, [{ ...place, family: 4, group: GROUP }])
+  t.strictSame(opened, [{ ...place, family: 4, groups: [GROUP] }])
   t.equal(wire.kind, 'addon')
   wire.place({ ...place, interfaceIndex: 3 })
   t.equal(opened.length, 2)
