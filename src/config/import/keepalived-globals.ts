@@ -26,7 +26,7 @@ export interface GlobalDefaults {
   readonly isStrict: boolean
   /** Lines that go for every instance that has none of its own, in the order of the file. */
   readonly instance: readonly Directive[]
-  /** The user of scripts that name none; undefined: keepalived_script, or else root. */
+  /** script_user; undefined: not said. */
   readonly scriptUser: string | undefined
 }
 
