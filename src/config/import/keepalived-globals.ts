@@ -7,6 +7,7 @@ import {
   flagOf,
   type Handler,
   leave,
+  leaveLeftover,
   leaveOut,
   numberNode,
   secondsNode,
@@ -97,7 +98,7 @@ const takeVersion: Handler<GlobalDraft> = (draft, line) => {
 const takeStrict: Handler<GlobalDraft> = (draft, line) => {
   draft.isStrict = flagOf(line) ?? true
   const leftover = GLOBAL_LEFTOVERS.get('vrrp_strict')
-  if (leftover !== undefined) leaveOut(draft, line, leftover.level, 'vrrp_strict', leftover.text)
+  if (leftover !== undefined) leaveLeftover(draft, line, leftover)
 }
 
 /** Words in any number, on any lines. A display name is not an address. */
