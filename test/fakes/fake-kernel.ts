@@ -161,7 +161,9 @@ export class FakeKernel
     for (const one of this.#mirror.dependents(index, prefix)) this.#mirror.noteWentAlong(one)
     return this.#request(() => {
       this.#drop(index, prefix, 'remove')
-      return () => this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
+      return () => {
+        this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
+      }
     })
   }
 

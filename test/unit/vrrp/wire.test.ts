@@ -11,7 +11,8 @@ import {
 } from '../../../src/vrrp/advert.js'
 import { newCounters } from '../../../src/vrrp/counters.js'
 import { gratuitousArp } from '../../../src/vrrp/neighbor.js'
-import { type Listener, Wire, type WirePlace } from '../../../src/vrrp/wire.js'
+import { type Datagram, datagrams } from '../../../src/vrrp/outbox.js'
+import { type Listener, type TimedPacket, Wire, type WirePlace } from '../../../src/vrrp/wire.js'
 import { ManualClock } from '../../fakes/manual-clock.js'
 import { MemoryLog } from '../../fakes/memory-log.js'
 
@@ -34,7 +35,7 @@ class Ear implements Listener {
   constructor(vrid: number) {
     this.local = { version: 2 as const, vrid, advertIntMs: 1000, password: passwordBytes('1111') }
   }
-  onAdvert(advert: Advert, source: string): void {
+  onAdvert(advert: Advert, { source }: TimedPacket): void {
     this.adverts.push({ priority: advert.priority, source })
   }
   onRejected(why: BadPacket): void {
@@ -45,12 +46,12 @@ class Ear implements Listener {
 function setUp() {
   const clock = new ManualClock()
   const log = new MemoryLog()
-  const opened: (WirePlace & { groups: readonly string[]; family: number })[] = []
-  const sent: { payload: Uint8Array; destination: string }[] = []
+  const opened: (WirePlace & { family: number })[] = []
+  const sent: Datagram[] = []
   const closed: number[] = []
   let handlers: VrrpSocketHandlers | undefined
   let refusal: Error | undefined
-  const wire = new Wire({
+  const wire = new Wire(4, {
     clock,
     log,
     open: (place, given) => {
@@ -59,7 +60,7 @@ function setUp() {
       handlers = given
       return {
         kind: 'addon',
-        send: (payload, to) => sent.push({ payload, destination: to.destination }),
+        send: (payload, to) => sent.push({ payload, ...to }),
         drain: () => undefined,
         native: { send: () => undefined, drain: () => undefined, close: () => undefined },
         flush: () => Promise.resolve(),
@@ -90,7 +91,8 @@ function setUp() {
   }
 }
 
-const place: WirePlace = { interface: 'bond0', interfaceIndex: 2, source: '10.32.137.20' }
+const place: WirePlace = { interface: 'bond0', interfaceIndex: 2, source: '10.32.137.20', groups: [GROUP] }
+const ready = datagrams({ unicast: null, group: GROUP }, good, place.source)
 const encode = (overrides: Partial<Advert> = {}): Uint8Array =>
   encodeAdvert({ ...good, ...overrides }, { source: SOURCE, destination: GROUP })
 const changed = (at: number, value: number): Uint8Array => {
@@ -197,15 +199,17 @@ t.test('the socket is opened once for a place, anew for another, and closed for 
   t.equal(wire.kind, null)
   t.equal(wire.place(place), undefined)
   t.equal(wire.place({ ...place }), undefined)
-  t.strictSame(opened, [{ ...place, family: 4, groups: [GROUP] }])
+  t.strictSame(opened, [{ ...place, family: 4 }])
   t.equal(wire.kind, 'addon')
   wire.place({ ...place, interfaceIndex: 3 })
   t.equal(opened.length, 2)
   t.strictSame(closed, [1])
   wire.place({ ...place, interfaceIndex: 3, source: '10.32.137.30' })
   t.equal(opened.length, 3)
+  wire.place({ ...place, interfaceIndex: 3, source: '10.32.137.30', groups: [] })
+  t.equal(opened.length, 4, 'other groups are another socket')
   wire.place(null)
-  t.strictSame(closed, [1, 2, 3])
+  t.strictSame(closed, [1, 2, 3, 4])
   t.equal(wire.kind, null)
 })
 
@@ -213,7 +217,7 @@ t.test('a socket that cannot be opened is a fault in words, and is tried again',
   const { wire, opened, refuse } = setUp()
   refuse(new Error('EPERM: Operation not permitted'))
   t.equal(wire.place(place), 'no VRRP socket on bond0: EPERM: Operation not permitted')
-  t.equal(wire.send(good), false)
+  t.equal(wire.send(ready), false)
   refuse(undefined)
   t.equal(wire.place(place), undefined)
   t.equal(opened.length, 1)
@@ -221,10 +225,10 @@ t.test('a socket that cannot be opened is a fault in words, and is tried again',
 
 t.test('an advert is sent to the group with a checksum for where it comes from', async (t) => {
   const { wire, sent } = setUp()
-  t.equal(wire.send(good), false, 'without a socket, nowhere')
+  t.equal(wire.send(ready), false, 'without a socket, nowhere')
   wire.place(place)
-  t.equal(wire.send(good), true)
-  t.equal(sent[0]?.destination, GROUP)
+  t.equal(wire.send(ready), true)
+  t.match(sent, [{ destination: GROUP, source: place.source, ttl: 255 }])
   t.equal(Buffer.from(sent[0]?.payload ?? []).toString('hex'), '2158640101010dbf0a20ff633131313100000000')
 })
 
@@ -238,6 +242,7 @@ t.test('a failure of the socket is logged once a minute', async (t) => {
     log.lines.map((line) => line.facts['error']),
     ['ENETDOWN', 'ENOBUFS']
   )
+  t.equal(wire.sendErrors, 3, 'and counted each time')
 })
 
 t.test('no bytes whatever make the decoder throw', async (t) => {
