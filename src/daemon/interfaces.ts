@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.js'
-import { messageOf } from '../base/errors.js'
 import type { Family } from '../base/ip.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { Netlink } from '../os/netlink.js'
@@ -13,6 +12,8 @@ export interface InterfacePorts {
   readonly newWire: (family: Family) => Wire
   /** Every virtual address of the configuration: none of them is a source. */
   readonly virtual: () => ReadonlySet<string>
+  /** The link was heard on for the first time since it came up. */
+  readonly onHeard: () => void
 }
 
 /** What an interface is like now, for all of its instances. */
@@ -125,9 +126,12 @@ export class Interface {
     this.#ports.netlink
       .readLink(link.index)
       .then((read) => {
-        if (read !== undefined && read.rxPackets > this.#receivedBefore) this.#isHeard = true
+        if (read === undefined || read.rxPackets <= this.#receivedBefore || this.#isHeard) return
+        this.#isHeard = true
+        this.#ports.onHeard()
       })
-      .catch((error: unknown) => void messageOf(error))
+      // No answer: asked again at the next look.
+      .catch(() => undefined)
       .finally(() => {
         this.#isAsking = false
       })
