@@ -12,6 +12,8 @@ export interface Scenario {
   /** What is done, and what the second figure of a cell is about. */
   readonly done: string
   readonly directions: readonly Direction[]
+  /** What counts is how often the other one took over, beside for how long. */
+  readonly isCounted?: boolean
   /** vipd on the node with the higher address, for this direction. */
   readonly swapped?: (direction: Direction) => boolean
   readonly play: (stage: Stage) => Promise<void>

@@ -92,7 +92,8 @@ export class Stage {
     const to = nowMs()
     const figures = await this.judge.figures(from, to)
     failures.push(...beyond(figures, bounds, this.mode.advertMs * 1.5))
-    const phase = { name, bounds, figures, story: this.judge.story(from, to), failures }
+    const takeovers = this.judge.beginnings(this.second.node.name, from, to)
+    const phase = { name, bounds, figures, takeovers, story: this.judge.story(from, to), failures }
     this.phases.push(phase)
     this.failures.push(...failures.map((failure) => `${name}: ${failure}`))
     return phase
@@ -100,8 +101,7 @@ export class Stage {
 
   /** Something else that must be so. */
   check(isSo: boolean, what: string): void {
-    if (isSo) this.notes.push(what)
-    else this.failures.push(`not so: ${what}`)
+    if (!isSo) this.failures.push(`not so: ${what}`)
   }
 
   /** The last that both said, for a failure's explanation. */
