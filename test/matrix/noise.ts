@@ -66,7 +66,7 @@ export const listMismatch: Scenario = {
       priority,
       extraVip: one.kind === 'keepalived' && (stage.direction !== 'pair' || one === second)
     })
-    await stage.judge.started()
+    await stage.watch()
     await first.start(settingsOf(first, HIGH))
     await stage.settled(first, 40_000)
     const isDropped = stage.direction !== 'keepalived'
