@@ -15,6 +15,8 @@ export interface Phase {
   readonly name: string
   readonly bounds: Bounds
   readonly figures: Figures
+  /** How often the one that is not to be master began to answer. */
+  readonly takeovers: number
   readonly story: readonly string[]
   readonly failures: readonly string[]
 }
