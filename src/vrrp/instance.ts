@@ -3,22 +3,23 @@ import type { VrrpConfig } from '../config/schema.js'
 import { Addresses } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
 import { Announcer } from './announcer.js'
-import { newCounters } from './counters.js'
+import { countAccepted, countRefused, newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
 import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
 import { takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
+import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { earliestTakeoverMs, LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt } from './timing.js'
+import { earliestTakeoverMs, leaseSeconds } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
 
-type TimerName = 'masterDown' | 'preemptDelay' | 'renew' | 'retry'
+type TimerName = 'masterDown' | 'preemptDelay' | 'retry'
 
 const RETRY_REFUSED_ADDRESS_MS = 5000
 /** Who may not take over yet looks again this often. */
@@ -35,6 +36,7 @@ export class Instance implements Listener, Member {
   readonly #voice: Voice
   readonly #counters = newCounters()
   readonly #timers: Timers<TimerName>
+  readonly #renewal: Renewal
   readonly #startedAt: number
   #group: SyncGroup | null = null
   #setup: InstanceSetup
@@ -43,7 +45,6 @@ export class Instance implements Listener, Member {
   #around: Surroundings | undefined
   #priority: number
   #addressFault: string | undefined
-  #lastRenewalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
   #isStopped = false
@@ -87,6 +88,13 @@ export class Instance implements Listener, Member {
       onRefused: (reason) => this.#onRefused(reason)
     })
     this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded])
+    this.#renewal = new Renewal({
+      clock,
+      lastSentAt: () => this.#voice.lastSentAt,
+      advertIntMs: () => this.#setup.config.advertIntMs,
+      mayRenew: () => this.#isStillMaster(),
+      renew: () => this.#addresses.renew()
+    })
     ports.wire.add(this)
   }
 
@@ -146,25 +154,17 @@ export class Instance implements Listener, Member {
   }
 
   onAdvert(advert: Advert, packet: TimedPacket): void {
-    const { advertIntMs, version, checksum } = this.#setup.config
-    const { priority } = advert
-    this.#counters.advert_rcvd++
-    if (priority === 0) this.#counters.priority_zero_rcvd++
-    if (version === 3 && advert.advertIntMs !== advertIntMs) this.#counters.other_interval_rcvd++
-    if (version === 3 && this.#setup.config.family === 4 && advert.checksum !== checksum)
-      this.#counters.other_checksum_rcvd++
-    if (!this.#diagnosis.accepted(advert, packet, this.#setup.config)) this.#counters.addr_list_err++
+    const { config } = this
+    const { priority, advertIntMs } = advert
+    countAccepted(this.#counters, advert, config, this.#diagnosis.accepted(advert, packet, config))
     this.#rivals.note(priority, this.#priority)
     if (this.#isLowerRival(priority, packet.source)) return
     const ageMs = Math.max(0, this.#ports.clock.now() - packet.receivedAtMs)
-    const event = { source: packet.source, own: this.#own(), priority, advertIntMs: advert.advertIntMs, ageMs }
-    this.#dispatch({ type: 'advert', ...event })
+    this.#dispatch({ type: 'advert', source: packet.source, own: this.#own(), priority, advertIntMs, ageMs })
   }
 
   onRejected(why: BadPacket, packet: TimedPacket): void {
-    this.#counters.rejected[why]++
-    const isPass = this.#local.password !== null
-    if (why === 'auth' && packet.payload[4] !== (isPass ? 1 : 0)) this.#counters.authtype_mismatch++
+    countRefused(this.#counters, why, packet, this.#local)
     this.#diagnosis.refused(why, packet)
   }
 
@@ -185,6 +185,7 @@ export class Instance implements Listener, Member {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
     this.#timers.cancelAll()
+    this.#renewal.stop()
     this.#diagnosis.stop()
     await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
     this.#ports.wire.remove(this)
@@ -305,7 +306,7 @@ export class Instance implements Listener, Member {
         this.#diagnosis.claimed()
         break
       case 'release':
-        this.#timers.cancel('renew')
+        this.#renewal.stop()
         this.#announcer.stop()
         this.#addresses.want(false)
         this.#diagnosis.released()
@@ -325,23 +326,12 @@ export class Instance implements Listener, Member {
   #advertise(priority: number): void {
     const isMaster = this.#state.role === 'MASTER'
     this.#voice.say(priority, isMaster)
-    if (isMaster) this.#renew()
+    if (isMaster) this.#renewal.go()
   }
 
   #isStillMaster(): boolean {
     this.#stepBackIfStalled()
     return this.#state.role === 'MASTER'
-  }
-
-  /** The lease runs from the advert: it ends before a peer that heard the same advert last takes over. */
-  #renew(): void {
-    const { now } = this.#ports.clock
-    if (now() - this.#lastRenewalAt >= LEAST_BETWEEN_RENEWALS_MS) {
-      this.#lastRenewalAt = now()
-      this.#addresses.renew()
-    }
-    const next = nextRenewalAt(now(), this.#voice.lastSentAt, this.#setup.config.advertIntMs)
-    this.#timers.after('renew', next - now(), () => this.#isStillMaster() && this.#renew())
   }
 
   #arm(timer: 'masterDown' | 'preemptDelay', afterMs: number): void {
@@ -373,17 +363,9 @@ export class Instance implements Listener, Member {
   }
 
   #notBefore(): number {
-    const { linkStableMs, listenFirstMs } = this.#setup.config
+    const { config, startupDelayMs } = this.#setup
     const { linkUpAt = this.#startedAt, isHeard = true } = this.#around ?? {}
-    const { startupDelayMs } = this.#setup
-    return takeoverNotBefore({
-      startedAt: this.#startedAt,
-      startupDelayMs,
-      linkUpAt,
-      linkStableMs,
-      isHeard,
-      listenFirstMs
-    })
+    return takeoverNotBefore({ ...config, startedAt: this.#startedAt, startupDelayMs, linkUpAt, isHeard })
   }
 
   #report(from: Role, to: Role, reason: string): void {
