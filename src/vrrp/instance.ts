@@ -3,7 +3,7 @@ import type { VrrpConfig } from '../config/schema.js'
 import { Addresses } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
 import { Announcer } from './announcer.js'
-import { countAccepted, countRefused, newCounters } from './counters.js'
+import { countAccepted, countedBy, countRefused, newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
 import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
@@ -194,7 +194,6 @@ export class Instance implements Listener, Member {
 
   snapshot(): InstanceStatus {
     const { wire, sender } = this.#ports
-    const { sent, zeroSent, errors, worstLatenessMs } = this.#voice.facts
     return instanceStatus(this.#setup.config, {
       state: this.#state,
       since: this.#since,
@@ -204,21 +203,16 @@ export class Instance implements Listener, Member {
       virtual_ipaddress: this.#addresses.snapshot(),
       socket: wire.kind,
       sender: sender === null ? 'main loop' : 'thread',
-      worstLatenessMs,
+      worstLatenessMs: this.#voice.facts.worstLatenessMs,
       tier: this.#around?.tier ?? 'serving',
       tracked: this.#around?.tracked ?? [],
       syncGroup: this.#group?.name ?? null,
       conditions: this.#diagnosis.list(),
-      counters: {
-        ...this.#counters,
-        advert_sent: sent,
-        priority_zero_sent: zeroSent,
-        send_err: errors,
-        garp_sent: this.#announcer.sent,
-        gna_sent: this.#announcer.naSent,
-        address_readded: this.#addresses.readded,
-        dad_failed_mended: this.#addresses.dadMended
-      }
+      counters: countedBy(this.#counters, {
+        voice: this.#voice,
+        announcer: this.#announcer,
+        addresses: this.#addresses
+      })
     })
   }
 
