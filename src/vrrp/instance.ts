@@ -1,8 +1,9 @@
 import type { Log } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
-import { Addresses } from './addresses.js'
+import type { VirtualAddress } from '../config/vip-schema.js'
+import { Addresses, addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
-import { Announcer } from './announcer.js'
+import { Announcer, type Whereabouts, whereaboutsOf } from './announcer.js'
 import { countAccepted, countedBy, countRefused, newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
@@ -84,10 +85,10 @@ export class Instance implements Listener, Member {
       kernel: ports.kernel,
       log: this.#log,
       now: clock.now,
-      onHeld: () => this.#onHeld(),
+      onHeld: (fresh) => this.#onHeld(fresh),
       onRefused: (reason) => this.#onRefused(reason)
     })
-    this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded])
+    this.#addresses.set(addressesOf(config))
     this.#renewal = new Renewal({
       clock,
       lastSentAt: () => this.#voice.lastSentAt,
@@ -127,7 +128,7 @@ export class Instance implements Listener, Member {
     this.#addresses.kernelChanged()
     this.#diagnosis.place(around, this.#setup.config)
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
-    if (hasMoved && this.#addresses.isHeld) this.#onHeld()
+    if (hasMoved && this.#addresses.isHeld) this.#announcer.start(this.#whereabouts(addressesOf(this.config)))
   }
 
   /** The group that it moves with from now on; null: it moves by itself. */
@@ -147,7 +148,8 @@ export class Instance implements Listener, Member {
     this.#setup = setup
     this.#local = localOf(setup)
     this.#announcer.configure(config.garp)
-    this.#addresses.set([...config.virtualIpaddress, ...config.virtualIpaddressExcluded], leaseSeconds(config))
+    this.#addresses.set(addressesOf(config), leaseSeconds(config))
+    this.#announcer.keep(this.#whereabouts(addressesOf(config)))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
     if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
     else this.#voice.refresh()
@@ -375,17 +377,15 @@ export class Instance implements Listener, Member {
     this.#group?.moved(this, from, reason)
   }
 
-  #onHeld(): void {
-    const { config } = this.#setup
-    const around = this.#around
-    if (around === undefined || this.#state.role !== 'MASTER') return
-    const where = [...config.virtualIpaddress, ...config.virtualIpaddressExcluded].flatMap((one) => {
-      const link = around.linkOf(one.dev)
-      return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address: one.address }]
-    })
-    this.#announcer.start(where)
+  #onHeld(fresh: readonly VirtualAddress[]): void {
+    if (this.#state.role !== 'MASTER') return
+    this.#announcer.announce(this.#whereabouts(fresh))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
-    if (this.#rivals.isRecent(config.advertIntMs)) this.#announcer.again()
+    if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
+  }
+
+  #whereabouts(addresses: readonly VirtualAddress[]): Whereabouts[] {
+    return this.#around === undefined ? [] : whereaboutsOf(addresses, this.#around.linkOf)
   }
 
   #onRefused(reason: string): void {

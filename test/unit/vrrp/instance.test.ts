@@ -403,6 +403,41 @@ t.test('an address that something else removes is put back at once and announced
   t.equal(a.log.said('address was removed by something else, put back').length, 1)
 })
 
+const PAIR = [VIP, { ...VIP, address: '10.32.255.98' }].map((prefix) => ({
+  ...prefix,
+  dev: null,
+  label: null,
+  scope: 0,
+  broadcast: null,
+  noDad: false
+}))
+/** The addresses that frames tell of. */
+const told = (node: FakeNode, from: number): string[] =>
+  node.frames.slice(from).map(({ frame }) => [...frame.subarray(28, 32)].join('.'))
+
+t.test('of two addresses the one that is put back is announced at once, both after the delay', async (t) => {
+  const { time, a } = await aMaster({ virtualIpaddress: PAIR })
+  await time.advance(6000)
+  const from = a.frames.length
+  a.kernel.take(2, VIP)
+  await time.advance(10)
+  t.strictSame(new Set(told(a, from)), new Set([VIP.address]))
+  await time.advance(5000)
+  t.strictSame(new Set(told(a, from)), new Set(PAIR.map(({ address }) => address)))
+})
+
+t.test('an address that a reload takes away is announced no more', async (t) => {
+  const { time, a } = await aMaster({ virtualIpaddress: PAIR })
+  const from = a.frames.length
+  t.equal(new Set(told(a, 0)).size, 2)
+  const config = { ...a.instance.config, virtualIpaddress: PAIR.slice(0, 1) }
+  a.instance.configure({ config, startupDelayMs: 0, signature: null })
+  await time.advance(120_000)
+  t.equal(a.role, 'MASTER')
+  t.strictSame(a.kernel.held, ['10.32.255.99/32'])
+  t.strictSame(new Set(told(a, from)), new Set([VIP.address]))
+})
+
 t.test('two who fight over an address do not spin: at most five times at once in 10 s', async (t) => {
   const { time, a } = await aMaster()
   let removals = 0
