@@ -61,7 +61,7 @@ export class Instance implements Listener, Member {
     this.#startedAt = ports.clock.now()
     this.#local = localOf(setup)
     this.#rivals = new Rivals(ports.clock)
-    const { clock, sendFrame } = ports
+    const { clock } = ports
     this.#diagnosis = new Diagnosis(config.name, {
       ...ports,
       log: this.#log,
@@ -75,10 +75,8 @@ export class Instance implements Listener, Member {
       onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
     })
     this.#announcer = new Announcer(config.garp, {
-      clock,
+      ...ports,
       log: this.#log,
-      sendFrame,
-      isRouter: ports.isRouter,
       mayAnnounce: () => this.#isStillMaster()
     })
     this.#addresses = new Addresses(leaseSeconds(config), {
