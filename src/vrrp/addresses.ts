@@ -1,6 +1,7 @@
 import { messageOf, VipdError } from '../base/errors.js'
 import { formatPrefix } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
+import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
 import type { Netlink } from '../os/netlink.js'
 
@@ -262,6 +263,11 @@ export class Addresses {
     if (fresh.length > 0) this.#ports.onHeld(fresh)
   }
 }
+
+/** All that an instance holds, whether its adverts name them or not. */
+export const addressesOf = (
+  config: Pick<VrrpConfig, 'virtualIpaddress' | 'virtualIpaddressExcluded'>
+): VirtualAddress[] => [...config.virtualIpaddress, ...config.virtualIpaddressExcluded]
 
 /** What makes two addresses different ones for the kernel: the rest cannot be changed while it is there. */
 const keyOf = (index: number, one: VirtualAddress): string =>

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
+import { addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
 import {
   type ConditionName,
@@ -210,8 +211,8 @@ export class Diagnosis {
 }
 
 /** One entry for each interface that an IPv4 address of ours belongs on. */
-function placesOf({ linkOf }: Place, { virtualIpaddress, virtualIpaddressExcluded }: VrrpConfig) {
-  const all = [...virtualIpaddress, ...virtualIpaddressExcluded].filter(({ family }) => family === 4)
+function placesOf({ linkOf }: Place, config: VrrpConfig) {
+  const all = addressesOf(config).filter(({ family }) => family === 4)
   const devs = [...new Set([null, ...all.map(({ dev }) => dev)])]
   return devs.flatMap((dev) => {
     const link = linkOf(dev)

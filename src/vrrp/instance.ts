@@ -1,25 +1,26 @@
 import type { Log } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
-import { Addresses } from './addresses.js'
+import { Addresses, addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
-import { Announcer, type Whereabouts } from './announcer.js'
-import { newCounters } from './counters.js'
+import { Announcer, type Whereabouts, whereaboutsOf } from './announcer.js'
+import { countAccepted, countedBy, countRefused, newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
 import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
 import { takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
+import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { earliestTakeoverMs, LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt } from './timing.js'
+import { earliestTakeoverMs, leaseSeconds } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
 
-type TimerName = 'masterDown' | 'preemptDelay' | 'renew' | 'retry'
+type TimerName = 'masterDown' | 'preemptDelay' | 'retry'
 
 const RETRY_REFUSED_ADDRESS_MS = 5000
 /** Who may not take over yet looks again this often. */
@@ -36,6 +37,7 @@ export class Instance implements Listener, Member {
   readonly #voice: Voice
   readonly #counters = newCounters()
   readonly #timers: Timers<TimerName>
+  readonly #renewal: Renewal
   readonly #startedAt: number
   #group: SyncGroup | null = null
   #setup: InstanceSetup
@@ -44,7 +46,6 @@ export class Instance implements Listener, Member {
   #around: Surroundings | undefined
   #priority: number
   #addressFault: string | undefined
-  #lastRenewalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
   /** The link was told of the addresses. */
@@ -62,7 +63,7 @@ export class Instance implements Listener, Member {
     this.#startedAt = ports.clock.now()
     this.#local = localOf(setup)
     this.#rivals = new Rivals(ports.clock)
-    const { clock, sendFrame } = ports
+    const { clock } = ports
     this.#diagnosis = new Diagnosis(config.name, {
       ...ports,
       log: this.#log,
@@ -76,10 +77,8 @@ export class Instance implements Listener, Member {
       onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
     })
     this.#announcer = new Announcer(config.garp, {
-      clock,
+      ...ports,
       log: this.#log,
-      sendFrame,
-      isRouter: ports.isRouter,
       mayAnnounce: () => this.#isStillMaster()
     })
     this.#addresses = new Addresses(leaseSeconds(config), {
@@ -89,7 +88,14 @@ export class Instance implements Listener, Member {
       onHeld: (fresh) => this.#onHeld(fresh),
       onRefused: (reason) => this.#onRefused(reason)
     })
-    this.#addresses.set(this.#all)
+    this.#addresses.set(addressesOf(config))
+    this.#renewal = new Renewal({
+      clock,
+      lastSentAt: () => this.#voice.lastSentAt,
+      advertIntMs: () => this.#setup.config.advertIntMs,
+      mayRenew: () => this.#isStillMaster(),
+      renew: () => this.#addresses.renew()
+    })
     ports.wire.add(this)
   }
 
@@ -122,7 +128,7 @@ export class Instance implements Listener, Member {
     this.#addresses.kernelChanged()
     this.#diagnosis.place(around, this.#setup.config)
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
-    if (hasMoved && this.#isAnnounced) this.#announcer.announce(this.#whereabouts(this.#all))
+    if (hasMoved && this.#isAnnounced) this.#announcer.announce(this.#whereabouts(addressesOf(this.config)))
   }
 
   /** The group that it moves with from now on; null: it moves by itself. */
@@ -142,33 +148,25 @@ export class Instance implements Listener, Member {
     this.#setup = setup
     this.#local = localOf(setup)
     this.#announcer.configure(config.garp)
-    this.#addresses.set(this.#all, leaseSeconds(config))
-    this.#announcer.keep(this.#whereabouts(this.#all))
+    this.#addresses.set(addressesOf(config), leaseSeconds(config))
+    this.#announcer.keep(this.#whereabouts(addressesOf(config)))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
     if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
     else this.#voice.refresh()
   }
 
   onAdvert(advert: Advert, packet: TimedPacket): void {
-    const { advertIntMs, version, checksum } = this.#setup.config
-    const { priority } = advert
-    this.#counters.advert_rcvd++
-    if (priority === 0) this.#counters.priority_zero_rcvd++
-    if (version === 3 && advert.advertIntMs !== advertIntMs) this.#counters.other_interval_rcvd++
-    if (version === 3 && this.#setup.config.family === 4 && advert.checksum !== checksum)
-      this.#counters.other_checksum_rcvd++
-    if (!this.#diagnosis.accepted(advert, packet, this.#setup.config)) this.#counters.addr_list_err++
+    const { config } = this
+    const { priority, advertIntMs } = advert
+    countAccepted(this.#counters, advert, config, this.#diagnosis.accepted(advert, packet, config))
     this.#rivals.note(priority, this.#priority)
     if (this.#isLowerRival(priority, packet.source)) return
     const ageMs = Math.max(0, this.#ports.clock.now() - packet.receivedAtMs)
-    const event = { source: packet.source, own: this.#own(), priority, advertIntMs: advert.advertIntMs, ageMs }
-    this.#dispatch({ type: 'advert', ...event })
+    this.#dispatch({ type: 'advert', source: packet.source, own: this.#own(), priority, advertIntMs, ageMs })
   }
 
   onRejected(why: BadPacket, packet: TimedPacket): void {
-    this.#counters.rejected[why]++
-    const isPass = this.#local.password !== null
-    if (why === 'auth' && packet.payload[4] !== (isPass ? 1 : 0)) this.#counters.authtype_mismatch++
+    countRefused(this.#counters, why, packet, this.#local)
     this.#diagnosis.refused(why, packet)
   }
 
@@ -189,6 +187,7 @@ export class Instance implements Listener, Member {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
     this.#timers.cancelAll()
+    this.#renewal.stop()
     this.#diagnosis.stop()
     await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
     this.#ports.wire.remove(this)
@@ -197,7 +196,6 @@ export class Instance implements Listener, Member {
 
   snapshot(): InstanceStatus {
     const { wire, sender } = this.#ports
-    const { sent, zeroSent, errors, worstLatenessMs } = this.#voice.facts
     return instanceStatus(this.#setup.config, {
       state: this.#state,
       since: this.#since,
@@ -207,21 +205,16 @@ export class Instance implements Listener, Member {
       virtual_ipaddress: this.#addresses.snapshot(),
       socket: wire.kind,
       sender: sender === null ? 'main loop' : 'thread',
-      worstLatenessMs,
+      worstLatenessMs: this.#voice.facts.worstLatenessMs,
       tier: this.#around?.tier ?? 'serving',
       tracked: this.#around?.tracked ?? [],
       syncGroup: this.#group?.name ?? null,
       conditions: this.#diagnosis.list(),
-      counters: {
-        ...this.#counters,
-        advert_sent: sent,
-        priority_zero_sent: zeroSent,
-        send_err: errors,
-        garp_sent: this.#announcer.sent,
-        gna_sent: this.#announcer.naSent,
-        address_readded: this.#addresses.readded,
-        dad_failed_mended: this.#addresses.dadMended
-      }
+      counters: countedBy(this.#counters, {
+        voice: this.#voice,
+        announcer: this.#announcer,
+        addresses: this.#addresses
+      })
     })
   }
 
@@ -309,7 +302,7 @@ export class Instance implements Listener, Member {
         this.#diagnosis.claimed()
         break
       case 'release':
-        this.#timers.cancel('renew')
+        this.#renewal.stop()
         this.#announcer.stop()
         this.#isAnnounced = false
         this.#addresses.want(false)
@@ -330,23 +323,12 @@ export class Instance implements Listener, Member {
   #advertise(priority: number): void {
     const isMaster = this.#state.role === 'MASTER'
     this.#voice.say(priority, isMaster)
-    if (isMaster) this.#renew()
+    if (isMaster) this.#renewal.go()
   }
 
   #isStillMaster(): boolean {
     this.#stepBackIfStalled()
     return this.#state.role === 'MASTER'
-  }
-
-  /** The lease runs from the advert: it ends before a peer that heard the same advert last takes over. */
-  #renew(): void {
-    const { now } = this.#ports.clock
-    if (now() - this.#lastRenewalAt >= LEAST_BETWEEN_RENEWALS_MS) {
-      this.#lastRenewalAt = now()
-      this.#addresses.renew()
-    }
-    const next = nextRenewalAt(now(), this.#voice.lastSentAt, this.#setup.config.advertIntMs)
-    this.#timers.after('renew', next - now(), () => this.#isStillMaster() && this.#renew())
   }
 
   #arm(timer: 'masterDown' | 'preemptDelay', afterMs: number): void {
@@ -378,17 +360,9 @@ export class Instance implements Listener, Member {
   }
 
   #notBefore(): number {
-    const { linkStableMs, listenFirstMs } = this.#setup.config
+    const { config, startupDelayMs } = this.#setup
     const { linkUpAt = this.#startedAt, isHeard = true } = this.#around ?? {}
-    const { startupDelayMs } = this.#setup
-    return takeoverNotBefore({
-      startedAt: this.#startedAt,
-      startupDelayMs,
-      linkUpAt,
-      linkStableMs,
-      isHeard,
-      listenFirstMs
-    })
+    return takeoverNotBefore({ ...config, startedAt: this.#startedAt, startupDelayMs, linkUpAt, isHeard })
   }
 
   #report(from: Role, to: Role, reason: string): void {
@@ -412,21 +386,13 @@ export class Instance implements Listener, Member {
       return
     }
     this.#isAnnounced = true
-    this.#announcer.start(this.#whereabouts(this.#all))
+    this.#announcer.start(this.#whereabouts(addressesOf(this.config)))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
-    if (this.#rivals.isRecent(this.#setup.config.advertIntMs)) this.#announcer.again()
-  }
-
-  get #all(): readonly VirtualAddress[] {
-    const { virtualIpaddress, virtualIpaddressExcluded } = this.#setup.config
-    return [...virtualIpaddress, ...virtualIpaddressExcluded]
+    if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
   }
 
   #whereabouts(addresses: readonly VirtualAddress[]): Whereabouts[] {
-    return addresses.flatMap(({ dev, address }) => {
-      const link = this.#around?.linkOf(dev)
-      return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address }]
-    })
+    return this.#around === undefined ? [] : whereaboutsOf(addresses, this.#around.linkOf)
   }
 
   #onRefused(reason: string): void {
