@@ -48,8 +48,6 @@ export class Instance implements Listener, Member {
   #addressFault: string | undefined
   #since: Date
   #reason = 'start'
-  /** The link was told of the addresses. */
-  #isAnnounced = false
   #isStopped = false
 
   constructor(setup: InstanceSetup, ports: InstancePorts) {
@@ -128,7 +126,7 @@ export class Instance implements Listener, Member {
     this.#addresses.kernelChanged()
     this.#diagnosis.place(around, this.#setup.config)
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
-    if (hasMoved && this.#isAnnounced) this.#announcer.announce(this.#whereabouts(addressesOf(this.config)))
+    if (hasMoved && this.#addresses.isHeld) this.#announcer.start(this.#whereabouts(addressesOf(this.config)))
   }
 
   /** The group that it moves with from now on; null: it moves by itself. */
@@ -304,7 +302,6 @@ export class Instance implements Listener, Member {
       case 'release':
         this.#renewal.stop()
         this.#announcer.stop()
-        this.#isAnnounced = false
         this.#addresses.want(false)
         this.#diagnosis.released()
         break
@@ -381,12 +378,7 @@ export class Instance implements Listener, Member {
   /** These are on their interfaces, newly or again. */
   #onHeld(fresh: readonly VirtualAddress[]): void {
     if (this.#state.role !== 'MASTER') return
-    if (this.#isAnnounced) {
-      this.#announcer.announce(this.#whereabouts(fresh))
-      return
-    }
-    this.#isAnnounced = true
-    this.#announcer.start(this.#whereabouts(addressesOf(this.config)))
+    this.#announcer.announce(this.#whereabouts(fresh))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
     if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
   }

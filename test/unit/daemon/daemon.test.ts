@@ -97,11 +97,18 @@ t.test('an interface', async (t) => {
       const close = () => closed.push(nth)
       return { kind: 'addon', native, send: nothing, drain: nothing, flush: () => Promise.resolve(), close }
     }
-    const state: { link: Link | undefined; addresses: KernelAddress[]; read: Link | undefined; reads: number } = {
+    const state: {
+      link: Link | undefined
+      addresses: KernelAddress[]
+      read: Link | undefined
+      reads: number
+      heard: number
+    } = {
       link: link(),
       addresses: [],
       read: undefined,
-      reads: 0
+      reads: 0,
+      heard: 0
     }
     const one = new Interface('bond0', {
       clock,
@@ -114,7 +121,10 @@ t.test('an interface', async (t) => {
         }
       },
       newWire: (family) => new Wire(family, { clock, log: new MemoryLog(), open }),
-      virtual: () => new Set(['10.32.255.99'])
+      virtual: () => new Set(['10.32.255.99']),
+      onHeard: () => {
+        state.heard++
+      }
     })
     const config = vrrpConfig(overrides)
     const place = () => {
@@ -220,6 +230,7 @@ t.test('an interface', async (t) => {
     await flushPromises()
     t.match(one.look(), { linkUpAt: 1000, isHeard: true })
     t.equal(state.reads, 2, 'and no more once it is known')
+    t.equal(state.heard, 1, 'and whoever waits for it is told')
   })
 })
 

@@ -700,11 +700,11 @@ t.test('every counter of an instance counts', async (t) => {
     const { time, node, lan } = cluster([{ ...vip }])
     const a = node(0).start()
     await time.advance(3700)
-    a.kernel.endDad(2, six, false)
+    a.kernel.endDad(2, six, 'free')
     await time.advance(10)
     t.match(countersOf(a), { gna_sent: a.frames.length, garp_sent: 0, dad_failed_mended: 0, send_err: 0 })
     t.ok(a.frames.length > 0)
-    a.kernel.endDad(2, six, true)
+    a.kernel.endDad(2, six, 'dropped')
     lan.refusal = 'ENETDOWN'
     await time.advance(1000)
     t.match(countersOf(a), { dad_failed_mended: 1, send_err: 1 })
