@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Child } from './child.js'
 import type { Lab, LabNode } from './lab.js'
+import { poll } from './wait.js'
 
 export interface KeepalivedOptions {
   readonly priority: number
@@ -42,6 +43,16 @@ export class Keepalived {
     } catch {
       // The parent's end took it along.
     }
+  }
+
+  /** SIGKILL to both; resolves when neither is there any more and another one may be started in their place. */
+  async kill(deadlineMs = 5000): Promise<void> {
+    const vrrp = Number(readFileSync(this.#vrrpPidFile, 'utf8'))
+    this.signalBoth('SIGKILL')
+    await this.child.exited
+    await poll(() => !existsSync(`/proc/${vrrp}`), deadlineMs, `the end of keepalived's process ${vrrp}`)
+    // While one of these files names a living process, keepalived refuses to start.
+    rmSync(this.#vrrpPidFile, { force: true })
   }
 
   /** Another configuration, read at once: SIGHUP. */

@@ -119,7 +119,11 @@ export class Stage {
   logs(lines = 12): string[] {
     return this.#speakers.flatMap((speaker) => [
       `-- ${speaker.kind} on ${speaker.node.name}`,
-      ...speaker.log().split('\n').slice(-lines)
+      ...speaker
+        .log()
+        .split('\n')
+        .filter((line) => !line.includes('Sending gratuitous ARP on'))
+        .slice(-lines)
     ])
   }
 }
