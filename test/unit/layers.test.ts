@@ -173,7 +173,9 @@ const PURE = [
   'proxy/table.ts',
   'admin/status.ts',
   'daemon/pulse.ts',
-  'cli/table.ts'
+  'cli/instance-table.ts',
+  'cli/table.ts',
+  'cli/text.ts'
 ]
 
 t.test('pure files reach for nothing', async (t) => {
