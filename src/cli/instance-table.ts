@@ -61,8 +61,8 @@ function masterOf({ state, master }: InstanceStatus): string {
 
 const TIERS = {
   serving: '',
-  local: 'no server is UP, only the one on this node answers: any node that can serve is preferred',
-  nothing: 'no server answers: any node that can serve is preferred'
+  local: 'no server is UP, only the one on this node answers: a node that can serve is preferred',
+  nothing: 'no server answers: a node that can serve is preferred'
 } as const
 
 const tierLines = ({ tier }: InstanceStatus, paint: Paint): string[] =>
