@@ -98,8 +98,8 @@ t.test('output', async (t) => {
 
   t.test('what came after a child of another group has kept the pipe is not waited for', async (t) => {
     const file = join(folder, 'escaped')
-    const escape = `setsid sh -c 'echo $$ >${file}; exec sleep 60' &`
-    const result = await sh(`${escape} while [ ! -s ${file} ]; do sleep 0.05; done; echo said`)
+    const leave = `setsid sh -c 'echo $$ >${file}; exec sleep 60' &`
+    const result = await sh(`${leave} while [ ! -s ${file} ]; do sleep 0.05; done; echo said`)
     t.match(result, { ok: true, output: 'said\n' })
     const pid = await pidIn(file)
     t.notOk(await isGone(pid), 'setsid escapes')
