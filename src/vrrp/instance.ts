@@ -225,12 +225,12 @@ export class Instance implements Listener, Member {
   }
 
   #setPriority(): void {
-    const { config } = this.#setup
-    const priority = this.#around === undefined ? config.priority : effectivePriority(config.priority, this.#around)
+    if (this.#around === undefined) return
+    const priority = effectivePriority(this.config.priority, this.#around)
     if (priority === this.#priority) return
     const was = this.#settings()
     this.#priority = priority
-    this.#log.info({ from: was.priority, to: priority, tier: this.#around?.tier }, 'effective priority changed')
+    this.#log.info({ from: was.priority, to: priority, tier: this.#around.tier }, 'effective priority changed')
     this.#ports.onPriority(priority)
     this.#dispatch({ type: 'settings', was })
   }
@@ -238,8 +238,7 @@ export class Instance implements Listener, Member {
   #judge(): void {
     const around = this.#around
     if (around === undefined) return
-    const { interface: name } = this.#setup.config
-    const own = faultsOf({ ...around, interface: name, addressFault: this.#addressFault })
+    const own = faultsOf({ ...around, interface: this.config.interface, addressFault: this.#addressFault })
     this.#group?.setFaults(this, own)
     this.#dispatch({ type: 'faults', faults: [...own, ...(this.#group?.faultsFor(this) ?? [])] })
   }
