@@ -12,6 +12,7 @@ import {
   type Ended
 } from './conditions.js'
 import { type Arp, DuplicateWatch } from './duplicates.js'
+import { splitTrailer } from './hmac.js'
 import type { Role } from './machine.js'
 import { Sightings } from './sightings.js'
 import type { TimedPacket } from './wire.js'
@@ -112,6 +113,8 @@ export class Diagnosis {
 
   /** A packet that was refused. */
   refused(why: BadPacket, packet: TimedPacket): void {
+    const isSigned = why === 'length' && splitTrailer(packet.payload, packet.source.includes(':') ? 6 : 4) !== undefined
+    if (isSigned) this.#raise('password-mismatch', packet.source, 'it is signed (auth_hmac), and we have no key')
     const name = conditionOf(why)
     const vrid = why === 'vrid' ? `VRID ${packet.payload[1] ?? 0}: ` : ''
     if (name !== undefined) this.#raise(name, packet.source, `${vrid}${detailOf(why)}`)
