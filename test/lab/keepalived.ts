@@ -19,18 +19,26 @@ export class Keepalived {
   readonly child: Child
   readonly #vrrpPidFile: string
   readonly #configFile: string
+  readonly #isQuiet: boolean
 
-  constructor(lab: Lab, node: LabNode, configuration: string) {
+  /** @param how quiet: it logs nothing to us, as many instances would say more than is read; `started` then means that it runs */
+  constructor(lab: Lab, node: LabNode, configuration: string, how: { readonly quiet?: boolean } = {}) {
     const file = (suffix: string): string => join(lab.folder, `keepalived-${node.name}.${suffix}`)
     writeFileSync(file('conf'), configuration, { mode: 0o600 })
     this.#configFile = file('conf')
     this.#vrrpPidFile = file('vrrp.pid')
-    const argv = ['keepalived', '-n', '-l', '-D', '-P', '-f', file('conf'), '-p', file('pid'), '-r', this.#vrrpPidFile]
+    this.#isQuiet = how.quiet ?? false
+    const log = this.#isQuiet ? [] : ['-l', '-D']
+    const argv = ['keepalived', '-n', ...log, '-P', '-f', file('conf'), '-p', file('pid'), '-r', this.#vrrpPidFile]
     this.child = new Child(['ip', 'netns', 'exec', node.namespace, ...argv], { logFile: file('log') })
   }
 
   /** Resolves when it waits for adverts. */
   async started(deadlineMs = 5000): Promise<void> {
+    if (this.#isQuiet)
+      return poll(() => existsSync(this.#vrrpPidFile) || undefined, deadlineMs, 'keepalived running').then(
+        () => undefined
+      )
     await this.child.line(/Entering (BACKUP|MASTER) STATE/, deadlineMs)
   }
 

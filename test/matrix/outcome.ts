@@ -36,6 +36,9 @@ export interface Outcome {
   readonly tookS: number
 }
 
+/** A judge that was later than this saw too little: the machine had no time for it. */
+export const MOST_LATE_MS = 100
+
 /** What is wrong with the figures of a phase, in words. */
 export function beyond(figures: Figures, bounds: Bounds, apartMs: number): string[] {
   const failures: string[] = []

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release } from 'node:os'
 import { modes } from './modes.js'
-import type { Direction, Outcome, Phase } from './outcome.js'
+import { type Direction, MOST_LATE_MS, type Outcome, type Phase } from './outcome.js'
 import { type Scenario, scenarios } from './scenarios.js'
 
 /** The matrix as a line, and as a page of Markdown. */
@@ -77,6 +77,11 @@ export function page(about: Circumstances, outcomes: readonly Outcome[]): string
     }
   }
   lines.push('', ...remarks(outcomes), ...explained())
+  const blind = outcomes.filter((one) => one.lateMs > MOST_LATE_MS)
+  if (blind.length > 0) {
+    const cells = blind.map((one) => `${one.mode} ${one.scenario} ${one.direction} (${brief(one.lateMs)})`)
+    lines.push('', `The judge was kept from asking, and may have missed as much, in: ${cells.join(', ')}.`)
+  }
   if (failed.length > 0) {
     lines.push('', 'What failed:', '')
     for (const one of failed)
