@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { CONDITION_NAMES } from '../../src/vrrp/conditions.js'
+import { newCounters } from '../../src/vrrp/counters.js'
 
 // The house's rules (docs/architecture.md): who may import whom, who owns which package, how long a file may be.
 
@@ -281,6 +283,35 @@ t.test('docs/architecture.md names every source file', async (t) => {
   ]
   t.strictSame(
     names.filter((name) => !tree.includes(` ${name}`)),
+    []
+  )
+})
+
+t.test('docs/operations.md explains every log message, condition and counter', async (t) => {
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
+  // A call with two levels of brackets in its facts; the message is the literal with spaces, or the only one.
+  const call = /(?:[lL]og\.(?:debug|info|warn|error|fatal)|#warn)\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)/g
+  const messages = files.flatMap((file) =>
+    [...text(file).matchAll(call)]
+      .flatMap(([, inside = '']) => [...inside.matchAll(/'([^']+)'/g)].map(([, literal = '']) => literal))
+      .filter((literal) => literal.includes(' ') || ['listening', 'reload'].includes(literal))
+  )
+  t.ok(messages.length >= 55, `${messages.length}`)
+  t.strictSame(
+    messages.filter((message) => !page.includes(`\`${message}\``)),
+    []
+  )
+  t.strictSame(
+    CONDITION_NAMES.filter((name) => !page.includes(`| \`${name}\` |`)),
+    []
+  )
+  const { rejected, ...counters } = newCounters()
+  t.strictSame(
+    Object.keys(counters).filter((name) => !page.includes(`\`${name}\``)),
+    []
+  )
+  t.strictSame(
+    Object.keys(rejected).filter((name) => !page.includes(`rejected.${name}\``) && !page.includes(`\`.${name}\``)),
     []
   )
 })
