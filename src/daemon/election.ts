@@ -131,14 +131,16 @@ export class Election {
       known.instance.configure(setup)
       return { instance: known.instance, signature }
     }
-    const { onTransition, onPriority, ...ports } = this.#ports
+    const { onTransition, onPriority, onCondition, ...ports } = this.#ports
     const instance: Instance = new Instance(setup, {
       ...ports,
       kernel: ports.netlink,
       wire: this.#interfaceOf(config.interface).wire(config.family),
       id: this.#nextId++,
       onTransition: (transition) => onTransition(instance.config, transition),
-      onPriority: (priority) => onPriority(instance.config, priority, instance.role)
+      onPriority: (priority) => onPriority(instance.config, priority, instance.role),
+      // By the name that it has now.
+      onCondition: (_, what, condition) => onCondition(instance.name, what, condition)
     })
     return { instance, signature }
   }

@@ -45,6 +45,7 @@ export class SyncGroup {
     this.#faults.delete(member)
     this.#claims.delete(member)
     for (const other of this.#members) other.groupChanged()
+    if (this.#members.size > 0) this.#look()
   }
 
   /** A member would become master. When all others would too, or are, they all do, this one included. */
@@ -84,6 +85,10 @@ export class SyncGroup {
       for (const other of this.#members)
         if (other !== member) other.yieldTo(`sync group ${this.name}: ${member.name}: ${reason}`)
     }
+    this.#look()
+  }
+
+  #look(): void {
     const role = this.#common()
     if (role === this.#role) return
     const before = this.#role

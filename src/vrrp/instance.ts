@@ -9,13 +9,13 @@ import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
 import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
-import { takeoverNotBefore } from './patience.js'
+import { patienceOf, takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
 import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { earliestTakeoverMs, leaseSeconds } from './timing.js'
+import { leaseSeconds, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
@@ -140,6 +140,8 @@ export class Instance implements Listener, Member {
 
   /** Another configuration of the same virtual router, in force from now on. A mastership stays where it is. */
   configure(setup: InstanceSetup): void {
+    // By the pace that was in force: by a faster one a master that was on time would be called stalled.
+    this.#stepBackIfStalled()
     const was = this.#settings()
     const before = this.#setup.config
     const { config } = setup
@@ -149,7 +151,8 @@ export class Instance implements Listener, Member {
     this.#addresses.set(addressesOf(config), leaseSeconds(config))
     this.#announcer.keep(this.#whereabouts(addressesOf(config)))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
-    if (JSON.stringify(before) !== JSON.stringify(config)) this.#dispatch({ type: 'settings', was })
+    if (this.#priority !== was.priority) this.#ports.onPriority(this.#priority)
+    if (JSON.stringify(before) !== JSON.stringify(config)) this.#apply({ type: 'settings', was })
     else this.#voice.refresh()
   }
 
@@ -266,7 +269,7 @@ export class Instance implements Listener, Member {
   #stepBackIfStalled(): void {
     if (this.#state.role !== 'MASTER') return
     const silenceMs = this.#ports.clock.now() - this.#voice.lastSentAt
-    if (silenceMs < earliestTakeoverMs(this.#setup.config)) return
+    if (silenceMs < stallMs(this.#setup.config)) return
     this.#counters.stalled++
     this.#log.warn({ silence_ms: Math.round(silenceMs) }, 'no advert sent for longer than a peer waits: stepping back')
     this.#apply({ type: 'stalled' })
@@ -341,7 +344,8 @@ export class Instance implements Listener, Member {
       this.#dispatch({ type: 'timeout', timer, own: this.#own() })
       return
     }
-    const waitMs = this.#notBefore() - this.#ports.clock.now()
+    const patience = patienceOf(this.#startedAt, this.#setup, this.#around)
+    const waitMs = takeoverNotBefore(patience) - this.#ports.clock.now()
     if (waitMs > 0) {
       this.#timers.after(timer, Math.min(waitMs, LOOK_AGAIN_MS), () => this.#onTimer(timer))
       return
@@ -353,12 +357,6 @@ export class Instance implements Listener, Member {
     // Others may not agree, or not yet: this one goes on waiting for a master.
     this.#timers.after(timer, this.#setup.config.advertIntMs, () => this.#onTimer(timer))
     this.#group.claim(this)
-  }
-
-  #notBefore(): number {
-    const { config, startupDelayMs } = this.#setup
-    const { linkUpAt = this.#startedAt, isHeard = true } = this.#around ?? {}
-    return takeoverNotBefore({ ...config, startedAt: this.#startedAt, startupDelayMs, linkUpAt, isHeard })
   }
 
   #report(from: Role, to: Role, reason: string): void {

@@ -12,7 +12,7 @@ const MOST_AHEAD_MS = 1500
 /** What an instance signs with and whom it believes (auth_hmac). Lives as long as the instance: a change of keys forgets no sender. */
 export class Signature implements Signing, SignatureCheck {
   readonly #nowUtcMs: () => number
-  readonly #stamper = new Stamper()
+  readonly #stamper = new Stamper(() => this.#windowMs)
   readonly #replay = new Replay()
   #config: VrrpConfig
   #keys: readonly HmacKey[]

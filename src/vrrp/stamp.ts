@@ -35,18 +35,18 @@ export function stampOf(utcMs: number): Stamp {
  * anew from the clock, and peers that have the right time take us again after at most a window.
  */
 export class Stamper {
-  readonly #maxLeadMs: number
+  readonly #maxLeadMs: () => number
   #last: Stamp | undefined
 
-  constructor(maxLeadMs = Number.POSITIVE_INFINITY) {
-    this.#maxLeadMs = maxLeadMs
+  constructor(maxLeadMs: number | (() => number) = Number.POSITIVE_INFINITY) {
+    this.#maxLeadMs = typeof maxLeadMs === 'number' ? () => maxLeadMs : maxLeadMs
   }
 
   /** The stamp of an advert that is sent at this time, UTC in milliseconds: now, or soon. */
   stampAt(utcMs: number): Stamp {
     const asked = stampOf(utcMs)
     const last = this.#last
-    const isFree = last === undefined || compareStamps(asked, last) > 0 || stampMs(last) - utcMs > this.#maxLeadMs
+    const isFree = last === undefined || compareStamps(asked, last) > 0 || stampMs(last) - utcMs > this.#maxLeadMs()
     this.#last = isFree ? asked : next(last)
     return this.#last
   }

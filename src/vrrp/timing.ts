@@ -25,6 +25,12 @@ export interface Pace {
 /** The shortest time after which any peer may take over from a silent master. */
 export const earliestTakeoverMs = (pace: Pace): number => pace.downTimerAdverts * pace.advertIntMs
 
+/**
+ * The silence after which a master steps back, because a peer may have taken over. Where one interval is enough for
+ * the peer every advert comes after that long: there it is half an interval more.
+ */
+export const stallMs = (pace: Pace): number => Math.max(pace.downTimerAdverts, 1.5) * pace.advertIntMs
+
 /** How late the kernel may be with removing an address whose lifetime has run out: measured, 0.03 to 1.25 s. */
 const KERNEL_LATENESS_MS = 1250
 

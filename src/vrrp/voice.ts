@@ -5,7 +5,7 @@ import type { InstancePorts, InstanceSetup } from './instance-ports.js'
 import { type Datagram, datagrams } from './outbox.js'
 import { ownAdvert } from './own-advert.js'
 import type { Local } from './receive.js'
-import { earliestTakeoverMs } from './timing.js'
+import { stallMs } from './timing.js'
 
 /** What the voice has to know at the moment of speaking. */
 export interface Speaker {
@@ -69,7 +69,7 @@ export class Voice {
     this.#beat.start({
       afterMs,
       intervalMs: config.advertIntMs,
-      silenceMs: earliestTakeoverMs(config),
+      silenceMs: stallMs(config),
       make: (inMs) => this.#datagrams(this.#speaker.priority(), inMs),
       signedAheadMs: signature?.aheadMs ?? null
     })
