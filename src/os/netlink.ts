@@ -136,7 +136,11 @@ export class Netlink {
     const payload = encodeNewAddress(index, address, leaseS)
     if (this.#mirror.stateOf(index, address) === 'held') {
       // Where it went meanwhile this adds it; that it came anew is seen by its birth, as soon as the kernel's events are read.
-      if ((await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.REPLACE)) === 0) return 'renewed'
+      const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.REPLACE)
+      if (errno === 0) {
+        await this.#keepForeign(index, address)
+        return 'renewed'
+      }
     }
     const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.EXCL)
     if (errno === 0) {
