@@ -597,7 +597,7 @@ t.test('netlink', async (t) => {
     const vip = { ...HELD, address: '10.0.0.1', length: 24 }
     const own = Buffer.from('0218010002000000080002000a000002080001000a000002', 'hex')
     tell(NEWADDR, Buffer.concat(encodeNewAddress(2, vip, 2)))
-    answer(socket, NEWADDR, 17, 0, 17, 0)
+    answer(socket, NEWADDR, 0, 0)
     await netlink.holdAddress(2, vip, 2)
     t.equal(socket.requests.filter(({ type }) => type === SETLINK).length, 0)
     tell(NEWADDR, own)
