@@ -14,7 +14,11 @@ export const checkCommand: CommandModule<object, { config: string }> = {
     for (const problem of problems) process.stderr.write(`${formatProblem(file, problem)}\n`)
     if (problems.length > 0) process.exitCode = EXIT.usage
     if (config === undefined) return
-    const { describeShortage } = await import('../daemon/host.js')
+    const [{ describeShortage }, { weightNotes }] = await Promise.all([
+      import('../daemon/host.js'),
+      import('../config/weight-rules.js')
+    ])
+    for (const note of weightNotes(config)) process.stderr.write(`note: ${note}\n`)
     const shortage = describeShortage(config)
     if (shortage !== undefined) process.stderr.write(`note: ${shortage}\n`)
     if (problems.length > 0) return

@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs'
 import type { HistoryEvent } from '../base/history.js'
 import { socketOption } from './options.js'
+import { printable } from './text.js'
 
 const FOLLOW_MS = 500
 
@@ -52,7 +53,3 @@ export function eventLines(events: readonly HistoryEvent[]): string {
 }
 
 const factText = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
-
-/** Some of it comes from the network: nothing of that may move the terminal's cursor. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-const printable = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f]/g, '?')

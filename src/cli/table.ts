@@ -1,7 +1,7 @@
 import type { Status } from '../admin/status.js'
-import { formatDuration } from '../base/duration.js'
 import type { ServerSnapshot, ServiceStatus } from '../proxy/snapshot.js'
-import type { InstanceStatus } from '../vrrp/snapshot.js'
+import { groupLines, instanceLines } from './instance-table.js'
+import { ago, bytes, COLUMNS, flow, type Paint, painter, span, wrap } from './text.js'
 
 export interface TableOptions {
   readonly isColoured: boolean
@@ -9,56 +9,47 @@ export interface TableOptions {
   readonly now: number
 }
 
-type Paint = (text: string, colour: 'green' | 'red' | 'yellow' | 'dim' | 'bold') => string
-
-const CODES = { green: 32, red: 31, yellow: 33, dim: 2, bold: 1 } as const
-
 /** A node's status for a person: at most 100 columns, states in words, the reason beside what is not fine. */
 export function statusTable(status: Status, { isColoured, now }: TableOptions): string {
-  const paint: Paint = (text, colour) => (isColoured ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text)
+  const paint = painter(isColoured)
   const head = `${paint(`vipd ${status.version}`, 'bold')} on ${status.node}, up ${span(status.uptime_s)}, pid ${status.pid}`
   return `${[
     head,
     ...status.vrrp.flatMap((one) => ['', ...instanceLines(one, paint, now)]),
+    ...groupLines(status, paint),
     ...status.proxy.flatMap((one) => ['', ...serviceLines(one, paint, now)]),
     ...problemLines(status, paint)
   ].join('\n')}\n`
 }
 
-function instanceLines(one: InstanceStatus, paint: Paint, now: number): string[] {
-  const colour = one.state === 'MASTER' ? 'green' : one.state === 'BACKUP' ? 'dim' : 'red'
-  const master =
-    one.state === 'MASTER'
-      ? 'this node'
-      : one.master === null
-        ? 'nobody heard'
-        : `${one.master.address} (priority ${one.master.priority})`
-  const reason = one.state === 'FAULT' ? one.fault.join(', ') : one.reason
-  return [
-    `${paint('VRRP', 'bold')} ${one.name}  ${paint(one.state, colour)} for ${ago(one.since, now)} (${reason})`,
-    `  VRID ${one.virtual_router_id} on ${one.interface}, version ${one.version}, priority ${one.effective_priority}${
-      one.effective_priority === one.priority ? '' : ` (configured ${one.priority})`
-    }, advert every ${formatDuration(one.advert_int_ms)}, master: ${master}`,
-    ...one.virtual_ipaddress.map(
-      ({ address, held }) =>
-        `  ${address.padEnd(20)} ${held ? paint('held here', 'green') : paint('not held here', 'dim')}`
-    )
-  ]
-}
+/** Columns that are shown in any case: up to NOW. */
+const NARROW = 6
 
 function serviceLines(one: ServiceStatus, paint: Paint, now: number): string[] {
-  const state = one.listening ? paint('listening', 'green') : paint(`NOT LISTENING: ${one.fault}`, 'red')
+  const head = `PROXY ${one.name}  ${one.bind.join(', ')}  `
+  const fault = one.listening ? '' : `NOT LISTENING: ${one.fault}`
+  const fits = head.length + fault.length <= COLUMNS
+  const state = one.listening ? paint('listening', 'green') : fits ? paint(fault, 'red') : ''
   const limit =
     one.maxconn_effective < one.maxconn ? `${one.maxconn_effective} (configured ${one.maxconn})` : String(one.maxconn)
   const { current, max, total } = one.sessions
-  const rows = one.servers.map((server) => serverRow(server, now))
-  const header = ['SERVER', 'ADDRESS', 'STATUS', 'SINCE', 'CHECK', 'NOW', 'TOTAL', 'IN', 'OUT']
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
+  const all = one.servers.map((server) => serverRow(server, now))
+  const titles = ['SERVER', 'ADDRESS', 'STATUS', 'SINCE', 'CHECK', 'NOW', 'TOTAL', 'IN', 'OUT']
+  const allWidths = titles.map((title, i) => Math.max(title.length, ...all.map((row) => row[i]?.length ?? 0)))
+  // Long names and IPv6: then without what is only counted.
+  const isWide = allWidths.reduce((sum, width) => sum + width + 2, 0) > COLUMNS
+  const [header = [], ...rows] = [titles, ...all].map((row) => (isWide ? row.slice(0, NARROW) : row))
+  const widths = isWide ? allWidths.slice(0, NARROW) : allWidths
   const line = (cells: readonly string[]): string =>
     cells.map((cell, i) => (i < 5 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')
   return [
-    `${paint('PROXY', 'bold')} ${one.name}  ${one.bind.join(', ')}  ${state}`,
-    `  ${one.balance}, sessions ${current} now, ${max} at most, ${total} in all, limit ${limit}`,
+    `${paint('PROXY', 'bold')}${head.slice('PROXY'.length)}${state}`.trimEnd(),
+    ...(fits ? [] : wrap('  ', fault).map((text) => paint(text, 'red'))),
+    ...flow(
+      [one.balance, `sessions ${current} now`, `${max} at most`, `${total} in all`, `limit ${limit}`],
+      ', ',
+      '  '
+    ),
     `  ${paint(line(header), 'dim')}`,
     ...rows.map((row, i) => {
       const status = one.servers[i]?.status
@@ -97,36 +88,9 @@ const tookOf = ({ result, latency_ms }: NonNullable<ServerSnapshot['check']>): s
 function problemLines(status: Status, paint: Paint): string[] {
   const problems = [...status.config.problems]
   if (!status.process.data_plane_alive) problems.push('the data plane stands still')
-  return problems.length === 0 ? [] : ['', ...problems.map((problem) => `${paint('!', 'yellow')} ${problem}`)]
-}
-
-const ago = (iso: string, now: number): string => span(Math.max(0, Math.floor((now - Date.parse(iso)) / 1000)))
-
-/** Seconds in the two largest units: 93784 → '1d 2h'. */
-export function span(seconds: number): string {
-  const parts = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
-    [seconds % 60, 's']
-  ] as const
-  const first = parts.findIndex(([count]) => count > 0)
-  if (first < 0) return '0s'
-  return parts
-    .slice(first, first + 2)
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join(' ')
-}
-
-/** 1536 → '1.5K' */
-export function bytes(count: number): string {
-  const units = ['', 'K', 'M', 'G', 'T', 'P']
-  let value = count
-  let unit = 0
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return unit === 0 ? String(value) : `${value.toFixed(1)}${units[unit]}`
+  if (problems.length === 0) return []
+  return [
+    '',
+    ...problems.flatMap((problem) => wrap('! ', problem)).map((line) => line.replace(/^!/, paint('!', 'yellow')))
+  ]
 }

@@ -160,7 +160,8 @@ export class Election {
       clock,
       netlink,
       newWire: (family) => new Wire(family, { clock, log: log.child({ interface: name }), open }),
-      virtual: () => this.#virtual
+      virtual: () => this.#virtual,
+      onHeard: () => this.refresh()
     })
     this.#interfaces.set(name, made)
     return made

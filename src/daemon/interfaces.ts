@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.js'
-import { messageOf } from '../base/errors.js'
 import type { Family } from '../base/ip.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { Netlink } from '../os/netlink.js'
@@ -13,6 +12,8 @@ export interface InterfacePorts {
   readonly newWire: (family: Family) => Wire
   /** Every virtual address of the configuration: none of them is a source. */
   readonly virtual: () => ReadonlySet<string>
+  /** The link was heard on for the first time since it came up. */
+  readonly onHeard: () => void
 }
 
 /** What an interface is like now, for all of its instances. */
@@ -40,7 +41,6 @@ export class Interface {
   #receivedBefore = 0
   #isAsking = false
   /** Asking has shown that something was received: the instances do not know it yet. */
-  #isNews = false
 
   constructor(name: string, ports: InterfacePorts) {
     this.name = name
@@ -56,7 +56,7 @@ export class Interface {
 
   /** A socket could not be opened, or the link was not heard on yet: to be looked at again, for no event tells. */
   get needsLook(): boolean {
-    return this.#isDeaf || this.#isNews || (this.#isRunning === true && !this.#isHeard)
+    return this.#isDeaf || (this.#isRunning === true && !this.#isHeard)
   }
 
   /** What the kernel says now. */
@@ -73,7 +73,6 @@ export class Interface {
     if (link !== undefined && link.rxPackets > this.#receivedBefore) this.#isHeard = true
     if (isRunning && !this.#isHeard) this.#ask(link)
     this.#isDeaf = false
-    this.#isNews = false
     return { link, linkUpAt: this.#upAt, isHeard: this.#isHeard }
   }
 
@@ -128,11 +127,12 @@ export class Interface {
     this.#ports.netlink
       .readLink(link.index)
       .then((read) => {
-        if (this.#isHeard || read === undefined || read.rxPackets <= this.#receivedBefore) return
+        if (read === undefined || read.rxPackets <= this.#receivedBefore || this.#isHeard) return
         this.#isHeard = true
-        this.#isNews = true
+        this.#ports.onHeard()
       })
-      .catch((error: unknown) => void messageOf(error))
+      // No answer: asked again at the next look.
+      .catch(() => undefined)
       .finally(() => {
         this.#isAsking = false
       })

@@ -69,7 +69,8 @@ let isWatchingExit = false
 /**
  * Runs one program without a shell, in a process group of its own, with nothing to read, in '/'. Never rejects. When it
  * answers, the whole group has ended or been sent SIGKILL: what the program left behind gets SIGTERM when it exits, at
- * its deadline and when it is cancelled, and SIGKILL 500 ms later. Answers within `timeoutMs` and 700 ms.
+ * its deadline and when it is cancelled, and SIGKILL 500 ms later. Answers within `timeoutMs` and 700 ms. Starting one
+ * blocks for as long as fork takes: some milliseconds for each 100 MB that this process holds.
  */
 export function run(argv: Argv, options: ExecOptions): Promise<ExecResult> {
   if (options.signal?.aborted) return Promise.resolve(notStarted('cancelled', 'cancelled'))

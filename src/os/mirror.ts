@@ -15,10 +15,25 @@ export class Mirror {
   readonly links = new Map<number, Link>()
   readonly #addresses = new Map<string, KernelAddress>()
   readonly #causes: Map<string, 'dad-failed' | 'went-along'>
+  /** The number of each address that is there: another one each time that it came. */
+  readonly #births: Map<string, number>
+  #lastBirth: number
 
-  /** @param before what is replaced by this one: causes outlive a new reading */
+  /** @param before what is replaced by this one: causes and births outlive a new reading */
   constructor(before?: Mirror) {
     this.#causes = new Map(before === undefined ? [] : before.#causes)
+    this.#births = new Map(before === undefined ? [] : before.#births)
+    this.#lastBirth = before === undefined ? 0 : before.#lastBirth
+  }
+
+  /** A new reading is complete: what was not in it is not there. */
+  prune(): void {
+    for (const key of this.#births.keys()) if (!this.#addresses.has(key)) this.#births.delete(key)
+  }
+
+  /** Another number each time that the address came anew; undefined: it is not there. */
+  birthOf(index: number, prefix: Prefix): number | undefined {
+    return this.#births.get(keyOf(index, prefix))
   }
 
   /** @returns whether anything is different now: a renewed lease, which the kernel tells of too, is nothing */
@@ -29,11 +44,13 @@ export class Mirror {
     const before = this.#addresses.get(key)
     if (!event.isGone) {
       this.#addresses.set(key, event.address)
+      if (!this.#births.has(key)) this.#births.set(key, ++this.#lastBirth)
       // Of one that went along this may be an older word: whoever holds it again says so by `forgetCause`.
       const isMended = this.#causes.get(key) === 'dad-failed' && this.#causes.delete(key)
       return isMended || before === undefined || !isSameAddress(before, event.address)
     }
     this.#addresses.delete(key)
+    this.#births.delete(key)
     // A leased address is not kept with the flag: the kernel drops it, and says why with its last word.
     if (isDadFailed) this.#note(key, 'dad-failed')
     return before !== undefined || isDadFailed
@@ -102,13 +119,15 @@ export class Mirror {
   }
 
   #ofSubnet(index: number, prefix: Prefix): KernelAddress[] {
-    if (prefix.family !== 4) return []
+    // A subnet of one address: most virtual ones, and there may be hundreds.
+    if (prefix.family !== 4 || prefix.length === 32) return []
+    const network = networkOf(prefix)
     return [...this.#addresses.values()].filter(
       (one) =>
         one.index === index &&
         one.prefix.family === 4 &&
         one.prefix.length === prefix.length &&
-        networkOf(one.prefix) === networkOf(prefix)
+        networkOf(one.prefix) === network
     )
   }
 

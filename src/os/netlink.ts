@@ -123,12 +123,25 @@ export class Netlink {
     return this.#mirror.stateOf(index, prefix)
   }
 
+  /** Another number each time that an address came anew; undefined: it is not there. */
+  addressBirth(index: number, prefix: Prefix): number | undefined {
+    return this.#mirror.birthOf(index, prefix)
+  }
+
   /**
    * Holds an address for `leaseS` more seconds, adding it where it is missing.
    * @returns 'added' when it was missing, 'renewed' when it was there
    */
   async holdAddress(index: number, address: AddressRequest, leaseS: number): Promise<'added' | 'renewed'> {
     const payload = encodeNewAddress(index, address, leaseS)
+    if (this.#mirror.stateOf(index, address) === 'held') {
+      // Where it went meanwhile this adds it; that it came anew is seen by its birth, as soon as the kernel's events are read.
+      const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.REPLACE)
+      if (errno === 0) {
+        await this.#keepForeign(index, address)
+        return 'renewed'
+      }
+    }
     const errno = await this.#change(MessageType.NEWADDR, payload, FlagsNew.CREATE | FlagsNew.EXCL)
     if (errno === 0) {
       const isSecondary = this.#mirror.hasFirst(index, address)
@@ -200,6 +213,7 @@ export class Netlink {
     try {
       const mirror = await this.#dump()
       for (const event of this.#heard) mirror.store(event)
+      mirror.prune()
       this.#mirror = mirror
     } finally {
       this.#heard = undefined

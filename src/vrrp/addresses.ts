@@ -1,11 +1,12 @@
 import { messageOf, VipdError } from '../base/errors.js'
 import { formatPrefix } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
+import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
 import type { Netlink } from '../os/netlink.js'
 
 export interface AddressesPorts {
-  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'addressState'>
+  readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'addressState' | 'addressBirth'>
   readonly log: Log
   /** Monotonic milliseconds. */
   readonly now: () => number
@@ -56,6 +57,8 @@ export class Addresses {
   #isAgain = false
   #hasChanged = false
   #running: Promise<void> | undefined
+  /** Which coming of each the link was told of. */
+  readonly #births = new Map<string, number | undefined>()
   #readds: number[] = []
   #readded = 0
   #dadMended = 0
@@ -130,7 +133,7 @@ export class Addresses {
       .filter(([key]) => this.#there.has(key))
       .map(([, { index, address }]) => this.#ports.kernel.addressState(index, address))
     const gone = states.filter((state) => state !== 'held' && state !== 'tentative')
-    if (gone.length === 0) this.#tellFresh()
+    if (gone.length === 0) this.#tellReborn()
     // What went by our own hand is no fight. The next renewal, less than an interval away, puts the others back too.
     else if (gone.every((state) => state === 'went-along') || this.#mayReadd()) this.#converge()
   }
@@ -150,6 +153,7 @@ export class Addresses {
     }
     this.#desired = desired
     for (const key of this.#there.keys()) if (!desired.has(key)) this.#there.delete(key)
+    for (const key of this.#births.keys()) if (!desired.has(key)) this.#births.delete(key)
     return before.size !== desired.size || [...desired.keys()].some((key) => !before.has(key))
   }
 
@@ -250,6 +254,19 @@ export class Addresses {
     this.#ports.log.warn(facts, 'address was removed by something else, put back')
   }
 
+  /** One that went and came between two looks, by a renewal that found it gone: told as if it had been put back. */
+  #tellReborn(): void {
+    const back: VirtualAddress[] = []
+    for (const [key, { index, address }] of this.#desired) {
+      const isKnown = this.#there.get(key) === true
+      if (!isKnown || this.#ports.kernel.addressBirth(index, address) === this.#births.get(key)) continue
+      this.#there.set(key, false)
+      back.push(address)
+    }
+    this.#tellBack(back)
+    this.#tellFresh()
+  }
+
   /** One that is still asked for (IPv6 without nodad) is told when that is over. */
   #tellFresh(): void {
     const fresh: VirtualAddress[] = []
@@ -257,11 +274,17 @@ export class Addresses {
       if (this.#there.get(key) !== false) continue
       if (this.#ports.kernel.addressState(index, address) === 'tentative') continue
       this.#there.set(key, true)
+      this.#births.set(key, this.#ports.kernel.addressBirth(index, address))
       fresh.push(address)
     }
     if (fresh.length > 0) this.#ports.onHeld(fresh)
   }
 }
+
+/** All that an instance holds, whether its adverts name them or not. */
+export const addressesOf = (
+  config: Pick<VrrpConfig, 'virtualIpaddress' | 'virtualIpaddressExcluded'>
+): VirtualAddress[] => [...config.virtualIpaddress, ...config.virtualIpaddressExcluded]
 
 /** What makes two addresses different ones for the kernel: the rest cannot be changed while it is there. */
 const keyOf = (index: number, one: VirtualAddress): string =>

@@ -2,6 +2,8 @@ import type { Clock, Timer } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
+import type { VirtualAddress } from '../config/vip-schema.js'
+import type { Link } from '../os/rtnetlink.js'
 import { Lane } from './lane.js'
 import { gratuitousArp, unsolicitedNa } from './neighbor.js'
 
@@ -24,6 +26,16 @@ export interface Whereabouts {
   /** IPv4 is announced by gratuitous ARP, IPv6 by unsolicited neighbour advertisements. */
   readonly address: string
 }
+
+/** Where addresses are: those whose interface is there. */
+export const whereaboutsOf = (
+  addresses: readonly VirtualAddress[],
+  linkOf: (dev: string | null) => Link | undefined
+): Whereabouts[] =>
+  addresses.flatMap(({ dev, address }) => {
+    const link = linkOf(dev)
+    return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address }]
+  })
 
 /** A stranger's adverts may call for a burst each: one a second is all they get at once, … */
 const LEAST_BETWEEN_BURSTS_MS = 1000
@@ -78,7 +90,6 @@ export class Announcer {
     const used = new Set(where.map(laneOf))
     for (const key of this.#lanes.keys()) if (!used.has(key)) this.#lanes.delete(key)
     this.announce(where)
-    if (this.#where.size > 0) this.#armRefresh()
   }
 
   /** These are new, or back, or have another MAC: tells of them at once and of all after the delay. Others stay as they are. */
@@ -87,6 +98,7 @@ export class Announcer {
     if (this.#where.size === fresh.length) this.#lastBurst = this.#ports.clock.now()
     this.#burst(this.#settings.repeat, fresh)
     this.#armSecond(this.#settings.delayMs, this.#settings.repeat)
+    if (this.#refresh === undefined && this.#where.size > 0) this.#armRefresh()
   }
 
   /** These alone are held any more: no word of the others from now on, and no burst. */

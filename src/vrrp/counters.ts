@@ -1,4 +1,9 @@
-import type { BadPacket } from './advert.js'
+import type { VrrpConfig } from '../config/schema.js'
+import type { Addresses } from './addresses.js'
+import type { Advert, BadPacket } from './advert.js'
+import type { Announcer } from './announcer.js'
+import type { Local, Packet } from './receive.js'
+import type { Voice } from './voice.js'
 
 /**
  * What an instance counts since the daemon started; names as keepalived's vrrp_stats where it has one. RFC 6527's
@@ -34,6 +39,43 @@ export interface VrrpCounters {
   send_err: number
   /** Packets refused, by the first reason. */
   rejected: Record<BadPacket, number>
+}
+
+/** An advert that was taken. @param isListAlike it names the addresses that we name */
+export function countAccepted(counters: VrrpCounters, advert: Advert, config: VrrpConfig, isListAlike: boolean): void {
+  counters.advert_rcvd++
+  if (advert.priority === 0) counters.priority_zero_rcvd++
+  if (!isListAlike) counters.addr_list_err++
+  if (config.version === 2) return
+  if (advert.advertIntMs !== config.advertIntMs) counters.other_interval_rcvd++
+  if (config.family === 4 && advert.checksum !== config.checksum) counters.other_checksum_rcvd++
+}
+
+/** A packet that was refused. */
+export function countRefused(counters: VrrpCounters, why: BadPacket, { payload }: Packet, local: Local): void {
+  counters.rejected[why]++
+  if (why === 'auth' && payload[4] !== (local.password === null ? 0 : 1)) counters.authtype_mismatch++
+}
+
+interface Parts {
+  readonly voice: Pick<Voice, 'facts'>
+  readonly announcer: Pick<Announcer, 'sent' | 'naSent'>
+  readonly addresses: Pick<Addresses, 'readded' | 'dadMended'>
+}
+
+/** What an instance counts itself, with what its parts count. */
+export function countedBy(own: VrrpCounters, { voice, announcer, addresses }: Parts): VrrpCounters {
+  const { sent, zeroSent, errors } = voice.facts
+  return {
+    ...own,
+    advert_sent: sent,
+    priority_zero_sent: zeroSent,
+    send_err: errors,
+    garp_sent: announcer.sent,
+    gna_sent: announcer.naSent,
+    address_readded: addresses.readded,
+    dad_failed_mended: addresses.dadMended
+  }
 }
 
 /** All at zero: every counter is there before anything happened. */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
+import { addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
 import {
   type ConditionName,
@@ -11,6 +12,7 @@ import {
   type Ended
 } from './conditions.js'
 import { type Arp, DuplicateWatch } from './duplicates.js'
+import { splitTrailer } from './hmac.js'
 import type { Role } from './machine.js'
 import { Sightings } from './sightings.js'
 import type { TimedPacket } from './wire.js'
@@ -111,6 +113,8 @@ export class Diagnosis {
 
   /** A packet that was refused. */
   refused(why: BadPacket, packet: TimedPacket): void {
+    const isSigned = why === 'length' && splitTrailer(packet.payload, packet.source.includes(':') ? 6 : 4) !== undefined
+    if (isSigned) this.#raise('password-mismatch', packet.source, 'it is signed (auth_hmac), and we have no key')
     const name = conditionOf(why)
     const vrid = why === 'vrid' ? `VRID ${packet.payload[1] ?? 0}: ` : ''
     if (name !== undefined) this.#raise(name, packet.source, `${vrid}${detailOf(why)}`)
@@ -210,8 +214,8 @@ export class Diagnosis {
 }
 
 /** One entry for each interface that an IPv4 address of ours belongs on. */
-function placesOf({ linkOf }: Place, { virtualIpaddress, virtualIpaddressExcluded }: VrrpConfig) {
-  const all = [...virtualIpaddress, ...virtualIpaddressExcluded].filter(({ family }) => family === 4)
+function placesOf({ linkOf }: Place, config: VrrpConfig) {
+  const all = addressesOf(config).filter(({ family }) => family === 4)
   const devs = [...new Set([null, ...all.map(({ dev }) => dev)])]
   return devs.flatMap((dev) => {
     const link = linkOf(dev)

@@ -1,25 +1,26 @@
 import type { Log } from '../base/log.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
-import { Addresses } from './addresses.js'
+import { Addresses, addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
-import { Announcer, type Whereabouts } from './announcer.js'
-import { newCounters } from './counters.js'
+import { Announcer, type Whereabouts, whereaboutsOf } from './announcer.js'
+import { countAccepted, countedBy, countRefused, newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
 import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
-import { takeoverNotBefore } from './patience.js'
+import { patienceOf, takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
+import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { LEAST_BETWEEN_RENEWALS_MS, leaseSeconds, nextRenewalAt, stallMs } from './timing.js'
+import { leaseSeconds, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
 
-type TimerName = 'masterDown' | 'preemptDelay' | 'renew' | 'retry'
+type TimerName = 'masterDown' | 'preemptDelay' | 'retry'
 
 const RETRY_REFUSED_ADDRESS_MS = 5000
 /** Who may not take over yet looks again this often. */
@@ -36,6 +37,7 @@ export class Instance implements Listener, Member {
   readonly #voice: Voice
   readonly #counters = newCounters()
   readonly #timers: Timers<TimerName>
+  readonly #renewal: Renewal
   readonly #startedAt: number
   #group: SyncGroup | null = null
   #setup: InstanceSetup
@@ -44,11 +46,8 @@ export class Instance implements Listener, Member {
   #around: Surroundings | undefined
   #priority: number
   #addressFault: string | undefined
-  #lastRenewalAt = Number.NEGATIVE_INFINITY
   #since: Date
   #reason = 'start'
-  /** The link was told of the addresses. */
-  #isAnnounced = false
   #isStopped = false
 
   constructor(setup: InstanceSetup, ports: InstancePorts) {
@@ -62,7 +61,7 @@ export class Instance implements Listener, Member {
     this.#startedAt = ports.clock.now()
     this.#local = localOf(setup)
     this.#rivals = new Rivals(ports.clock)
-    const { clock, sendFrame } = ports
+    const { clock } = ports
     this.#diagnosis = new Diagnosis(config.name, {
       ...ports,
       log: this.#log,
@@ -76,10 +75,8 @@ export class Instance implements Listener, Member {
       onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
     })
     this.#announcer = new Announcer(config.garp, {
-      clock,
+      ...ports,
       log: this.#log,
-      sendFrame,
-      isRouter: ports.isRouter,
       mayAnnounce: () => this.#isStillMaster()
     })
     this.#addresses = new Addresses(leaseSeconds(config), {
@@ -89,7 +86,14 @@ export class Instance implements Listener, Member {
       onHeld: (fresh) => this.#onHeld(fresh),
       onRefused: (reason) => this.#onRefused(reason)
     })
-    this.#addresses.set(this.#all)
+    this.#addresses.set(addressesOf(config))
+    this.#renewal = new Renewal({
+      clock,
+      lastSentAt: () => this.#voice.lastSentAt,
+      advertIntMs: () => this.#setup.config.advertIntMs,
+      mayRenew: () => this.#isStillMaster(),
+      renew: () => this.#addresses.renew()
+    })
     ports.wire.add(this)
   }
 
@@ -122,7 +126,7 @@ export class Instance implements Listener, Member {
     this.#addresses.kernelChanged()
     this.#diagnosis.place(around, this.#setup.config)
     // A bond takes over another port's MAC: whoever knows the old one has to learn it.
-    if (hasMoved && this.#isAnnounced) this.#announcer.announce(this.#whereabouts(this.#all))
+    if (hasMoved && this.#addresses.isHeld) this.#announcer.start(this.#whereabouts(addressesOf(this.config)))
   }
 
   /** The group that it moves with from now on; null: it moves by itself. */
@@ -144,8 +148,8 @@ export class Instance implements Listener, Member {
     this.#setup = setup
     this.#local = localOf(setup)
     this.#announcer.configure(config.garp)
-    this.#addresses.set(this.#all, leaseSeconds(config))
-    this.#announcer.keep(this.#whereabouts(this.#all))
+    this.#addresses.set(addressesOf(config), leaseSeconds(config))
+    this.#announcer.keep(this.#whereabouts(addressesOf(config)))
     if (this.#around !== undefined) this.#priority = effectivePriority(config.priority, this.#around)
     if (this.#priority !== was.priority) this.#ports.onPriority(this.#priority)
     if (JSON.stringify(before) !== JSON.stringify(config)) this.#apply({ type: 'settings', was })
@@ -153,25 +157,17 @@ export class Instance implements Listener, Member {
   }
 
   onAdvert(advert: Advert, packet: TimedPacket): void {
-    const { advertIntMs, version, checksum } = this.#setup.config
-    const { priority } = advert
-    this.#counters.advert_rcvd++
-    if (priority === 0) this.#counters.priority_zero_rcvd++
-    if (version === 3 && advert.advertIntMs !== advertIntMs) this.#counters.other_interval_rcvd++
-    if (version === 3 && this.#setup.config.family === 4 && advert.checksum !== checksum)
-      this.#counters.other_checksum_rcvd++
-    if (!this.#diagnosis.accepted(advert, packet, this.#setup.config)) this.#counters.addr_list_err++
+    const { config } = this
+    const { priority, advertIntMs } = advert
+    countAccepted(this.#counters, advert, config, this.#diagnosis.accepted(advert, packet, config))
     this.#rivals.note(priority, this.#priority)
     if (this.#isLowerRival(priority, packet.source)) return
     const ageMs = Math.max(0, this.#ports.clock.now() - packet.receivedAtMs)
-    const event = { source: packet.source, own: this.#own(), priority, advertIntMs: advert.advertIntMs, ageMs }
-    this.#dispatch({ type: 'advert', ...event })
+    this.#dispatch({ type: 'advert', source: packet.source, own: this.#own(), priority, advertIntMs, ageMs })
   }
 
   onRejected(why: BadPacket, packet: TimedPacket): void {
-    this.#counters.rejected[why]++
-    const isPass = this.#local.password !== null
-    if (why === 'auth' && packet.payload[4] !== (isPass ? 1 : 0)) this.#counters.authtype_mismatch++
+    countRefused(this.#counters, why, packet, this.#local)
     this.#diagnosis.refused(why, packet)
   }
 
@@ -192,6 +188,7 @@ export class Instance implements Listener, Member {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
     this.#timers.cancelAll()
+    this.#renewal.stop()
     this.#diagnosis.stop()
     await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
     this.#ports.wire.remove(this)
@@ -200,7 +197,6 @@ export class Instance implements Listener, Member {
 
   snapshot(): InstanceStatus {
     const { wire, sender } = this.#ports
-    const { sent, zeroSent, errors, worstLatenessMs } = this.#voice.facts
     return instanceStatus(this.#setup.config, {
       state: this.#state,
       since: this.#since,
@@ -210,21 +206,16 @@ export class Instance implements Listener, Member {
       virtual_ipaddress: this.#addresses.snapshot(),
       socket: wire.kind,
       sender: sender === null ? 'main loop' : 'thread',
-      worstLatenessMs,
+      worstLatenessMs: this.#voice.facts.worstLatenessMs,
       tier: this.#around?.tier ?? 'serving',
       tracked: this.#around?.tracked ?? [],
       syncGroup: this.#group?.name ?? null,
       conditions: this.#diagnosis.list(),
-      counters: {
-        ...this.#counters,
-        advert_sent: sent,
-        priority_zero_sent: zeroSent,
-        send_err: errors,
-        garp_sent: this.#announcer.sent,
-        gna_sent: this.#announcer.naSent,
-        address_readded: this.#addresses.readded,
-        dad_failed_mended: this.#addresses.dadMended
-      }
+      counters: countedBy(this.#counters, {
+        voice: this.#voice,
+        announcer: this.#announcer,
+        addresses: this.#addresses
+      })
     })
   }
 
@@ -237,12 +228,12 @@ export class Instance implements Listener, Member {
   }
 
   #setPriority(): void {
-    const { config } = this.#setup
-    const priority = this.#around === undefined ? config.priority : effectivePriority(config.priority, this.#around)
+    if (this.#around === undefined) return
+    const priority = effectivePriority(this.config.priority, this.#around)
     if (priority === this.#priority) return
     const was = this.#settings()
     this.#priority = priority
-    this.#log.info({ from: was.priority, to: priority, tier: this.#around?.tier }, 'effective priority changed')
+    this.#log.info({ from: was.priority, to: priority, tier: this.#around.tier }, 'effective priority changed')
     this.#ports.onPriority(priority)
     this.#dispatch({ type: 'settings', was })
   }
@@ -250,8 +241,7 @@ export class Instance implements Listener, Member {
   #judge(): void {
     const around = this.#around
     if (around === undefined) return
-    const { interface: name } = this.#setup.config
-    const own = faultsOf({ ...around, interface: name, addressFault: this.#addressFault })
+    const own = faultsOf({ ...around, interface: this.config.interface, addressFault: this.#addressFault })
     this.#group?.setFaults(this, own)
     this.#dispatch({ type: 'faults', faults: [...own, ...(this.#group?.faultsFor(this) ?? [])] })
   }
@@ -312,9 +302,8 @@ export class Instance implements Listener, Member {
         this.#diagnosis.claimed()
         break
       case 'release':
-        this.#timers.cancel('renew')
+        this.#renewal.stop()
         this.#announcer.stop()
-        this.#isAnnounced = false
         this.#addresses.want(false)
         this.#diagnosis.released()
         break
@@ -333,23 +322,12 @@ export class Instance implements Listener, Member {
   #advertise(priority: number): void {
     const isMaster = this.#state.role === 'MASTER'
     this.#voice.say(priority, isMaster)
-    if (isMaster) this.#renew()
+    if (isMaster) this.#renewal.go()
   }
 
   #isStillMaster(): boolean {
     this.#stepBackIfStalled()
     return this.#state.role === 'MASTER'
-  }
-
-  /** The lease runs from the advert: it ends before a peer that heard the same advert last takes over. */
-  #renew(): void {
-    const { now } = this.#ports.clock
-    if (now() - this.#lastRenewalAt >= LEAST_BETWEEN_RENEWALS_MS) {
-      this.#lastRenewalAt = now()
-      this.#addresses.renew()
-    }
-    const next = nextRenewalAt(now(), this.#voice.lastSentAt, this.#setup.config.advertIntMs)
-    this.#timers.after('renew', next - now(), () => this.#isStillMaster() && this.#renew())
   }
 
   #arm(timer: 'masterDown' | 'preemptDelay', afterMs: number): void {
@@ -366,7 +344,8 @@ export class Instance implements Listener, Member {
       this.#dispatch({ type: 'timeout', timer, own: this.#own() })
       return
     }
-    const waitMs = this.#notBefore() - this.#ports.clock.now()
+    const patience = patienceOf(this.#startedAt, this.#setup, this.#around)
+    const waitMs = takeoverNotBefore(patience) - this.#ports.clock.now()
     if (waitMs > 0) {
       this.#timers.after(timer, Math.min(waitMs, LOOK_AGAIN_MS), () => this.#onTimer(timer))
       return
@@ -378,20 +357,6 @@ export class Instance implements Listener, Member {
     // Others may not agree, or not yet: this one goes on waiting for a master.
     this.#timers.after(timer, this.#setup.config.advertIntMs, () => this.#onTimer(timer))
     this.#group.claim(this)
-  }
-
-  #notBefore(): number {
-    const { linkStableMs, listenFirstMs } = this.#setup.config
-    const { linkUpAt = this.#startedAt, isHeard = true } = this.#around ?? {}
-    const { startupDelayMs } = this.#setup
-    return takeoverNotBefore({
-      startedAt: this.#startedAt,
-      startupDelayMs,
-      linkUpAt,
-      linkStableMs,
-      isHeard,
-      listenFirstMs
-    })
   }
 
   #report(from: Role, to: Role, reason: string): void {
@@ -410,26 +375,13 @@ export class Instance implements Listener, Member {
   /** These are on their interfaces, newly or again. */
   #onHeld(fresh: readonly VirtualAddress[]): void {
     if (this.#state.role !== 'MASTER') return
-    if (this.#isAnnounced) {
-      this.#announcer.announce(this.#whereabouts(fresh))
-      return
-    }
-    this.#isAnnounced = true
-    this.#announcer.start(this.#whereabouts(this.#all))
+    this.#announcer.announce(this.#whereabouts(fresh))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
-    if (this.#rivals.isRecent(this.#setup.config.advertIntMs)) this.#announcer.again()
-  }
-
-  get #all(): readonly VirtualAddress[] {
-    const { virtualIpaddress, virtualIpaddressExcluded } = this.#setup.config
-    return [...virtualIpaddress, ...virtualIpaddressExcluded]
+    if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
   }
 
   #whereabouts(addresses: readonly VirtualAddress[]): Whereabouts[] {
-    return addresses.flatMap(({ dev, address }) => {
-      const link = this.#around?.linkOf(dev)
-      return link === undefined ? [] : [{ interfaceIndex: link.index, mac: link.mac, address }]
-    })
+    return this.#around === undefined ? [] : whereaboutsOf(addresses, this.#around.linkOf)
   }
 
   #onRefused(reason: string): void {

@@ -1,3 +1,5 @@
+import type { InstanceSetup, Surroundings } from './instance-ports.js'
+
 /** What a takeover may have to wait for; times are monotonic milliseconds. */
 export interface Patience {
   readonly startedAt: number
@@ -21,3 +23,10 @@ export const takeoverNotBefore = (one: Patience): number =>
     one.linkUpAt + one.linkStableMs,
     one.isHeard ? Number.NEGATIVE_INFINITY : one.linkUpAt + one.listenFirstMs
   )
+
+/** That of an instance; before it was told of its surroundings the link counts as up since the start. */
+export const patienceOf = (
+  startedAt: number,
+  { config, startupDelayMs }: InstanceSetup,
+  { linkUpAt, isHeard }: Pick<Surroundings, 'linkUpAt' | 'isHeard'> = { linkUpAt: startedAt, isHeard: true }
+): Patience => ({ ...config, startedAt, startupDelayMs, linkUpAt, isHeard })

@@ -68,15 +68,19 @@ function trackedFault({ label, state, weight, value, detail }: Tracked): string[
 /** What is advertised by a node that can do no better. Both are below every priority that can be configured beside a proxy. */
 const TIER_PRIORITY = { local: 2, nothing: 1 } as const
 
+/** Weights lower the priority no further: the first above those. */
+const LEAST_SERVING = 3
+
 /**
- * Base priority plus what is tracked, 1 to 254 (keepalived's vrrp_set_effective_priority); the owner's 255 is never
+ * Base priority plus what is tracked, at most 254 (keepalived's vrrp_set_effective_priority); the owner's 255 is never
  * touched. A node whose proxy has no server comes after every node whose proxy has one.
  */
 export function effectivePriority(base: number, fitness: Pick<Fitness, 'tracked' | 'tier'>): number {
   if (base === 255) return 255
   if (fitness.tier !== 'serving') return TIER_PRIORITY[fitness.tier]
   const sum = fitness.tracked.reduce((total, one) => total + contribution(one), base)
-  return Math.min(254, Math.max(1, sum))
+  // Weights alone never make a node that serves look like one that does not.
+  return Math.min(254, Math.max(Math.min(base, LEAST_SERVING), sum))
 }
 
 function contribution({ state, weight, value }: Tracked): number {

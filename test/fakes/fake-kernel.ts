@@ -90,6 +90,10 @@ export class FakeKernel
     return this.#mirror.stateOf(index, prefix)
   }
 
+  addressBirth(index: number, prefix: Prefix): number | undefined {
+    return this.#mirror.birthOf(index, prefix)
+  }
+
   link(name: string): Link | undefined {
     return this.#links.get(name)
   }
@@ -129,6 +133,8 @@ export class FakeKernel
   }
 
   holdAddress(index: number, address: AddressRequest, leaseS: number): Promise<'added' | 'renewed'> {
+    // As the real one: what is thought to be there is renewed, and added where it is not, by one request.
+    const isKnown = this.#mirror.stateOf(index, address) === 'held'
     return this.#request(() => {
       const text = formatPrefix(address)
       if (this.unanswered > 0) {
@@ -150,6 +156,7 @@ export class FakeKernel
       const told = kernelAddress(index, address, { isSecondary, isTentative })
       if (before === undefined) this.#tell(told)
       return () => {
+        if (before === undefined && isKnown) return 'renewed'
         if (before === undefined) this.#mirror.store({ type: 'address', isGone: false, address: told })
         this.#mirror.forgetCause(index, address)
         return before === undefined ? 'added' : 'renewed'
@@ -161,7 +168,9 @@ export class FakeKernel
     for (const one of this.#mirror.dependents(index, prefix)) this.#mirror.noteWentAlong(one)
     return this.#request(() => {
       this.#drop(index, prefix, 'remove')
-      return () => this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
+      return () => {
+        this.#mirror.store({ type: 'address', isGone: true, address: kernelAddress(index, prefix) })
+      }
     })
   }
 

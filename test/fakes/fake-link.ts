@@ -27,6 +27,8 @@ export class FakeLink {
   readonly #cut = new Set<string>()
   /** Packets for which it says true are lost. */
   loses: (from: string, to: string) => boolean = () => false
+  /** What a node's kernel says to whatever it sends. */
+  refusal: string | undefined
 
   /** Nothing passes between two nodes, in either direction, or in the one named. */
   cut(from: string, to: string, direction: 'both' | 'one' = 'both'): void {
@@ -46,6 +48,10 @@ export class FakeLink {
       return {
         kind: 'addon',
         send: (payload, to) => {
+          if (this.refusal !== undefined) {
+            handlers.onError(this.refusal)
+            return
+          }
           this.sent.push({ at: clock.now(), from: node, payload })
           this.inject({ payload, ...to }, node)
         },

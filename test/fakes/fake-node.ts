@@ -56,7 +56,10 @@ export class FakeNode {
   readonly wire: Wire
   readonly instance: Instance
   readonly log: MemoryLog
+  /** What tells the link where the addresses are. */
   readonly frames: Frame[] = []
+  /** What asks who else has them. */
+  readonly probes: Frame[] = []
   readonly source: string
   /** What the rest of the daemon reports. */
   outside: string[] = []
@@ -89,7 +92,8 @@ export class FakeNode {
         id: 0,
         isRouter: () => false,
         openArp: () => ({ close: () => undefined }),
-        sendFrame: (index, frame) => this.frames.push({ at: this.clock.now(), index, frame }),
+        sendFrame: (index, frame) =>
+          (isAnnouncement(frame) ? this.frames : this.probes).push({ at: this.clock.now(), index, frame }),
         today: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now()),
         onTransition: (transition) => this.transitions.push(transition),
         onPriority: () => undefined,
@@ -146,6 +150,10 @@ export class FakeNode {
   }
 }
 
+/** A gratuitous ARP names one address as sender and target; what is no ARP is a neighbour advertisement. */
+const isAnnouncement = (frame: Uint8Array): boolean =>
+  frame[12] !== 0x08 || frame[13] !== 0x06 || frame.subarray(28, 32).join() === frame.subarray(38, 42).join()
+
 /** The seed's masters on one link: the first of priority 100, the others 88 unless said otherwise. */
 export function cluster(configs: readonly Partial<VrrpConfig>[]) {
   const time = new ManualTime()
@@ -153,7 +161,8 @@ export function cluster(configs: readonly Partial<VrrpConfig>[]) {
   const nodes = configs.map((overrides, i) => {
     const config = vrrpConfig({ priority: i === 0 ? 100 : 88, ...overrides })
     const name = String.fromCharCode(97 + i)
-    return new FakeNode(name, { time, lan, source: `10.32.137.${20 + i}`, config })
+    const source = config.family === 6 ? `fe80::${20 + i}` : `10.32.137.${20 + i}`
+    return new FakeNode(name, { time, lan, source, config })
   })
   const node = (i: number): FakeNode => {
     const one = nodes[i]

@@ -82,7 +82,7 @@ function act(node: FakeNode, verb: string, reason = ''): void {
   }
 }
 
-/** What a node did, but for its adverts and renewals. */
+/** What a node did, but for its adverts, renewals and probes. */
 function transcript(node: FakeNode): Told[] {
   return [
     ...node.changes.map(({ at, from, to, reason }) => ({ at, text: `${node.name} ${from} -> ${to} (${reason})` })),

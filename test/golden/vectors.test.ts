@@ -89,7 +89,9 @@ for (const entry of vectors.adverts) {
   })
   t.test(`${name} is accepted by a receiver that is configured alike`, async (t) => {
     const password = type === 1 ? passwordBytes(pass ?? '') : null
-    const local: Local = { version: meant.version, vrid: meant.vrid, advertIntMs, password }
+    const isMulticast = destination.startsWith('224.') || destination.startsWith('ff')
+    const unicast = isMulticast ? null : { peers: [{ address: source, minTtl: 255, maxTtl: 255 }], checkSource: true }
+    const local: Local = { version: meant.version, vrid: meant.vrid, advertIntMs, password, unicast }
     t.ok(receive({ payload, source, destination, ttl }, () => local).ok)
   })
   t.test(`${name} is encoded to the same bytes`, async (t) => {

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Child } from './child.js'
 import type { Lab, LabNode } from './lab.js'
+import { poll } from './wait.js'
 
 export interface KeepalivedOptions {
   readonly priority: number
@@ -18,18 +19,26 @@ export class Keepalived {
   readonly child: Child
   readonly #vrrpPidFile: string
   readonly #configFile: string
+  readonly #isQuiet: boolean
 
-  constructor(lab: Lab, node: LabNode, configuration: string) {
+  /** @param how quiet: it logs nothing to us, as many instances would say more than is read; `started` then means that it runs */
+  constructor(lab: Lab, node: LabNode, configuration: string, how: { readonly quiet?: boolean } = {}) {
     const file = (suffix: string): string => join(lab.folder, `keepalived-${node.name}.${suffix}`)
     writeFileSync(file('conf'), configuration, { mode: 0o600 })
     this.#configFile = file('conf')
     this.#vrrpPidFile = file('vrrp.pid')
-    const argv = ['keepalived', '-n', '-l', '-D', '-P', '-f', file('conf'), '-p', file('pid'), '-r', this.#vrrpPidFile]
+    this.#isQuiet = how.quiet ?? false
+    const log = this.#isQuiet ? [] : ['-l', '-D']
+    const argv = ['keepalived', '-n', ...log, '-P', '-f', file('conf'), '-p', file('pid'), '-r', this.#vrrpPidFile]
     this.child = new Child(['ip', 'netns', 'exec', node.namespace, ...argv], { logFile: file('log') })
   }
 
   /** Resolves when it waits for adverts. */
   async started(deadlineMs = 5000): Promise<void> {
+    if (this.#isQuiet)
+      return poll(() => existsSync(this.#vrrpPidFile) || undefined, deadlineMs, 'keepalived running').then(
+        () => undefined
+      )
     await this.child.line(/Entering (BACKUP|MASTER) STATE/, deadlineMs)
   }
 
@@ -42,6 +51,16 @@ export class Keepalived {
     } catch {
       // The parent's end took it along.
     }
+  }
+
+  /** SIGKILL to both; resolves when neither is there any more and another one may be started in their place. */
+  async kill(deadlineMs = 5000): Promise<void> {
+    const vrrp = Number(readFileSync(this.#vrrpPidFile, 'utf8'))
+    this.signalBoth('SIGKILL')
+    await this.child.exited
+    await poll(() => !existsSync(`/proc/${vrrp}`), deadlineMs, `the end of keepalived's process ${vrrp}`)
+    // While one of these files names a living process, keepalived refuses to start.
+    rmSync(this.#vrrpPidFile, { force: true })
   }
 
   /** Another configuration, read at once: SIGHUP. */

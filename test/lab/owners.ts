@@ -10,7 +10,7 @@ export interface Holding {
 }
 
 const MARKER = '127.86.73.80'
-const LINE = /^\[([\d\-T:.]+)\] (Deleted )?\d+: (\S+) +inet ([\d.]+)/
+const LINE = /^\[([\d\-T:.]+)\] (Deleted )?\d+: (\S+) +inet6? ([\da-f.:]+)/
 
 /**
  * Records when the VIP was on which node's interface, from the kernel's own events (`ip monitor`), in monotonic milliseconds.
@@ -82,6 +82,11 @@ export class OwnerRecorder {
   /** When `node` first held the VIP after `since`. */
   takenAfter(node: string, since: number): number | undefined {
     return this.holdings.find((one) => one.node === node && one.from >= since)?.from
+  }
+
+  /** How often `node` took the VIP in a window, however shortly. */
+  takings(node: string, from: number, to = nowMs()): number {
+    return this.holdings.filter((one) => one.node === node && one.from >= from && one.from <= to).length
   }
 
   /** When `node` let the VIP go after `since`; `since` itself if it did not hold it then. */

@@ -12,7 +12,7 @@ import { scenarios } from './scenarios.js'
 /** `npm run matrix`: vipd beside the distribution's keepalived, mode by mode and fault by fault, judged from a third namespace. */
 
 const root = new URL('../../../', import.meta.url)
-const usage = `npm run matrix -- [--mode NAME]... [--scenario NAME]... [--direction NAME]... [--repeat N] [--jobs N] [--docs] [--merge] [--json FILE] [--list]
+const usage = `npm run matrix -- [--mode NAME]... [--scenario NAME]... [--direction NAME]... [--repeat N] [--jobs N] [--docs] [--render] [--merge] [--json FILE] [--list]
   --mode       ${modes.map((mode) => mode.name).join(', ')} (all but v3-fast unless given)
   --scenario   ${scenarios.map((scenario) => scenario.name).join(', ')}
   --direction  who suffers: vipd, keepalived, pair (keepalived beside keepalived; in any scenario when asked for)
@@ -21,6 +21,7 @@ const usage = `npm run matrix -- [--mode NAME]... [--scenario NAME]... [--direct
   --json       where the results go (dist/test-output/matrix.json)
   --merge      keep what that file has of cells that are not played now
   --docs       write the table into docs/interop.md
+  --render     only that, from the file of an earlier run
   --list       say what would be played`
 
 process.exitCode = await main()
@@ -31,6 +32,11 @@ async function main(): Promise<number> {
   const { cells, repeat, jobs, file } = options
   if (options.list) {
     for (const { mode, scenario, direction } of cells) console.log(`${mode.name} ${scenario.name} ${direction}`)
+    return 0
+  }
+  if (options.render) {
+    const { about, outcomes } = JSON.parse(readFileSync(file, 'utf8')) as Results
+    writeDocs(page(about, outcomes))
     return 0
   }
   if (process.getuid?.() !== 0) {
@@ -59,13 +65,20 @@ async function main(): Promise<number> {
   const results = options.merge ? merged(earlier(file), played) : played
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, `${JSON.stringify({ about, outcomes: results }, null, 1)}\n`)
-  if (options.docs) {
-    const docs = fileURLToPath(new URL('docs/interop.md', root))
-    writeFileSync(docs, replaceBetween(readFileSync(docs, 'utf8'), page(about, results)))
-  }
+  if (options.docs) writeDocs(page(about, results))
   const failed = played.filter((outcome) => outcome.failures.length > 0).length
   console.log(`${played.length - failed} passed, ${failed} failed; ${file}`)
   return failed === 0 ? 0 : 1
+}
+
+interface Results {
+  readonly about: Circumstances
+  readonly outcomes: readonly Outcome[]
+}
+
+function writeDocs(text: string): void {
+  const docs = fileURLToPath(new URL('docs/interop.md', root))
+  writeFileSync(docs, replaceBetween(readFileSync(docs, 'utf8'), text))
 }
 
 interface Options {
@@ -75,6 +88,7 @@ interface Options {
   readonly file: string
   readonly docs: boolean
   readonly merge: boolean
+  readonly render: boolean
   readonly list: boolean
 }
 
@@ -90,6 +104,7 @@ function read(): Options | undefined {
         json: { type: 'string', default: fileURLToPath(new URL('dist/test-output/matrix.json', root)) },
         docs: { type: 'boolean', default: false },
         merge: { type: 'boolean', default: false },
+        render: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false }
       }
     })
@@ -98,7 +113,16 @@ function read(): Options | undefined {
     const cells = cellsOf(ofModes, ofScenarios, values.direction && directions(values.direction))
     const [repeat, jobs] = [Number(values.repeat), Number(values.jobs)]
     if (cells.length === 0 || !(repeat >= 1) || !(jobs >= 1 && jobs <= 8)) throw new Error('nothing to do')
-    return { cells, repeat, jobs, file: values.json, docs: values.docs, merge: values.merge, list: values.list }
+    return {
+      cells,
+      repeat,
+      jobs,
+      file: values.json,
+      docs: values.docs,
+      merge: values.merge,
+      render: values.render,
+      list: values.list
+    }
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
     return undefined
@@ -122,9 +146,9 @@ function named<Item extends { readonly name: string }>(items: readonly Item[], n
   })
 }
 
-function earlier(file: string): Outcome[] {
+function earlier(file: string): readonly Outcome[] {
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { about: Circumstances; outcomes: Outcome[] }).outcomes
+    return (JSON.parse(readFileSync(file, 'utf8')) as Results).outcomes
   } catch {
     return []
   }

@@ -15,6 +15,8 @@ export interface Phase {
   readonly name: string
   readonly bounds: Bounds
   readonly figures: Figures
+  /** How often the one that is not to be master began to answer. */
+  readonly takeovers: number
   readonly story: readonly string[]
   readonly failures: readonly string[]
 }
@@ -33,6 +35,9 @@ export interface Outcome {
   readonly lateMs: number
   readonly tookS: number
 }
+
+/** A judge that was later than this saw too little: the machine had no time for it. */
+export const MOST_LATE_MS = 100
 
 /** What is wrong with the figures of a phase, in words. */
 export function beyond(figures: Figures, bounds: Bounds, apartMs: number): string[] {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release } from 'node:os'
 import { modes } from './modes.js'
-import type { Direction, Outcome, Phase } from './outcome.js'
+import { type Direction, MOST_LATE_MS, type Outcome, type Phase } from './outcome.js'
 import { type Scenario, scenarios } from './scenarios.js'
 
 /** The matrix as a line, and as a page of Markdown. */
@@ -44,7 +44,8 @@ export function lineOf(outcome: Outcome): string {
   const verdict = outcome.failures.length === 0 ? 'ok    ' : 'FAILED'
   const name = `${outcome.mode} ${outcome.scenario} ${outcome.direction}`.padEnd(38)
   const parts = outcome.phases.map(
-    ({ name: phase, figures }) => `${phase}: none ${brief(figures.withoutMs)}, two ${brief(figures.twoMs)}`
+    ({ name: phase, figures, takeovers }) =>
+      `${phase}: none ${brief(figures.withoutMs)}, two ${brief(figures.twoMs)}, ${takeovers}×`
   )
   const notes = outcome.failures.length === 0 ? outcome.notes.map((note) => `; ${note}`) : []
   const late = outcome.lateMs > 20 ? `; the judge was ${brief(outcome.lateMs)} late` : ''
@@ -76,6 +77,11 @@ export function page(about: Circumstances, outcomes: readonly Outcome[]): string
     }
   }
   lines.push('', ...remarks(outcomes), ...explained())
+  const blind = outcomes.filter((one) => one.lateMs > MOST_LATE_MS)
+  if (blind.length > 0) {
+    const cells = blind.map((one) => `${one.mode} ${one.scenario} ${one.direction} (${brief(one.lateMs)})`)
+    lines.push('', `The judge was kept from asking, and may have missed as much, in: ${cells.join(', ')}.`)
+  }
   if (failed.length > 0) {
     lines.push('', 'What failed:', '')
     for (const one of failed)
@@ -97,7 +103,8 @@ function rowsOf(
         .filter((outcome) => outcome.mode === mode)
         .flatMap((outcome) => outcome.phases.filter((phase) => phase.name === name))
       const isFailed = outcomes.some((one) => one.mode === mode && one.failures.some((text) => isOf(text, name, index)))
-      return phases.length === 0 ? '–' : `${worst(phases)}${isFailed ? ' **✗**' : ''}`
+      const times = scenario.isCounted ? `, ${Math.max(...phases.map((phase) => phase.takeovers))}×` : ''
+      return phases.length === 0 ? '–' : `${worst(phases)}${times}${isFailed ? ' **✗**' : ''}`
     })
     const bounds = outcomes.flatMap((one) => one.phases).find((phase) => phase.name === name)?.bounds
     const atMost = [bounds?.withoutMs, bounds?.twoMs].map((ms) => (ms === null || ms === undefined ? '–' : brief(ms)))
@@ -114,22 +121,17 @@ function worst(phases: readonly Phase[]): string {
   return `${brief(most((phase) => phase.figures.withoutMs))} / ${brief(most((phase) => phase.figures.twoMs))}`
 }
 
-/** Why a bound is missing, and what was noted, once for each scenario and direction. */
+/** Why a bound is missing, and what was noted: each once for its scenario, with who and where. */
 function remarks(outcomes: readonly Outcome[]): string[] {
-  const lines: string[] = []
-  for (const scenario of scenarios) {
-    for (const direction of ['vipd', 'keepalived', 'pair'] as const) {
-      const of = outcomes.filter((one) => one.scenario === scenario.name && one.direction === direction)
-      const why = new Set(
-        of.flatMap((one) => one.phases.flatMap(({ name, bounds }) => (bounds.why ? [`${name}: ${bounds.why}`] : [])))
-      )
-      const notes = of.flatMap((one) =>
-        one.failures.length === 0 ? one.notes.map((note) => `${note} (${titleOf(one.mode)})`) : []
-      )
-      const all = [...why, ...new Set(notes)]
-      if (all.length > 0) lines.push(`- ${scenario.title}, ${direction}: ${all.join('; ')}`)
+  const lines = scenarios.flatMap((scenario) => {
+    const texts = new Map<string, Set<string>>()
+    for (const one of outcomes.filter((outcome) => outcome.scenario === scenario.name)) {
+      const put = (text: string, where: string): unknown => texts.set(text, (texts.get(text) ?? new Set()).add(where))
+      for (const { name, bounds } of one.phases) if (bounds.why) put(`${name}: ${bounds.why}`, one.direction)
+      if (one.failures.length === 0) for (const note of one.notes) put(note, `${one.direction}, ${titleOf(one.mode)}`)
     }
-  }
+    return [...texts].map(([text, where]) => `- ${scenario.title}: ${text} (${[...where].join('; ')})`)
+  })
   return lines.length > 0 ? ['Where no bound stands, and what else was seen:', '', ...lines] : []
 }
 

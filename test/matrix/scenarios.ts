@@ -12,6 +12,8 @@ export interface Scenario {
   /** What is done, and what the second figure of a cell is about. */
   readonly done: string
   readonly directions: readonly Direction[]
+  /** What counts is how often the other one took over, beside for how long. */
+  readonly isCounted?: boolean
   /** vipd on the node with the higher address, for this direction. */
   readonly swapped?: (direction: Direction) => boolean
   readonly play: (stage: Stage) => Promise<void>
@@ -26,7 +28,7 @@ const startOrder: Scenario = {
   directions: both,
   play: async (stage) => {
     const { seamlessMs, overlapMs } = limitsOf(stage.mode)
-    await stage.judge.started()
+    await stage.watch()
     await stage.first.start({ priority: LOW })
     await stage.settled(stage.first, 40_000)
     await stage.phase('takeover', { withoutMs: seamlessMs, twoMs: overlapMs }, async () => {
@@ -43,7 +45,7 @@ const startTogether: Scenario = {
   directions: both,
   play: async (stage) => {
     const { overlapMs } = limitsOf(stage.mode)
-    await stage.judge.started()
+    await stage.watch()
     const bounds = { withoutMs: null, twoMs: overlapMs, why: 'nobody owns it before the first election' }
     await stage.phase('election', bounds, async () => {
       await Promise.all([stage.second.start({ priority: LOW }), stage.first.start({ priority: HIGH })])
@@ -228,7 +230,7 @@ const equal: Scenario = {
   play: async (stage) => {
     const { seamlessMs } = limitsOf(stage.mode)
     const { first, second, mode } = stage
-    await stage.judge.started()
+    await stage.watch()
     await second.start({ priority: LOW })
     await stage.settled(second, 40_000)
     await stage.phase('joined', { withoutMs: seamlessMs, twoMs: seamlessMs }, async () => {

@@ -40,8 +40,7 @@ export class KeepalivedSpeaker implements Speaker {
   }
 
   async kill(): Promise<void> {
-    this.#keepalived?.signalBoth('SIGKILL')
-    await this.#keepalived?.child.exited
+    await this.#keepalived?.kill()
   }
 
   async terminate(): Promise<void> {

@@ -48,9 +48,9 @@ t.test('a process with everything open', async (t) => {
       sockets.push(socket, new (addon().ArpSocket)(1, () => {}))
       const now = Number(process.hrtime.bigint()) / 1e6
       const datagram = { payload: Buffer.alloc(8), destination: '127.99.0.1', source: '127.0.0.1', ttl: 1 }
-      const times = { firstAtMs: now, intervalMs: 10, silenceMs: 1e6, sinceMs: now }
+      const times = { firstAtMs: now, intervalMs: 50, silenceMs: 1e6, sinceMs: now }
       sender.prove(now + 60000)
-      for (let id = 0; id < 50; id++) sender.plan(id, { socket, adverts: [[datagram]], repeat: true, ...times })
+      for (let id = 0; id < 3; id++) sender.plan(id, { socket, adverts: [[datagram]], repeat: true, ...times })
     }
   `
 

@@ -8,7 +8,10 @@ import {
   type NativeVrrpSocket
 } from '../../src/os/addon.js'
 
-/** VRRP on the loopback interface. Other tests use it at the same time: each has an address of its own. */
+/**
+ * VRRP on the loopback interface. Other tests use it at the same time: each has an address of its own, and none sends
+ * more than some hundred packets, for all of them reach every socket.
+ */
 
 /** False, and the test passes as skipped, where this process may not open raw sockets. */
 export function canOpenRaw(t: Test): boolean {

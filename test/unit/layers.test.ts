@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { CONDITION_NAMES } from '../../src/vrrp/conditions.js'
+import { newCounters } from '../../src/vrrp/counters.js'
 
 // The house's rules (docs/architecture.md): who may import whom, who owns which package, how long a file may be.
 
@@ -56,8 +58,8 @@ const ours = (folder: string): Import[] => from(folder).filter((one) => one.isOu
 t.test('the imports were found', async (t) => {
   t.ok(files.length >= 50)
   t.ok(imports.length >= 150)
-  t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/instance.ts' && to === 'os/netlink.ts' && isType))
-  t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/instance.ts' && to === 'base/log.ts' && !isType))
+  t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/addresses.ts' && to === 'os/netlink.ts' && isType))
+  t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/announcer.ts' && to === 'base/log.ts' && !isType))
   for (const one of imports.filter((one) => one.isOurs && one.to.endsWith('.ts') && one.to !== 'os/raw-socket.d.ts'))
     t.ok(files.includes(one.to), `${one.file} -> ${one.to}`)
 })
@@ -173,7 +175,9 @@ const PURE = [
   'proxy/table.ts',
   'admin/status.ts',
   'daemon/pulse.ts',
-  'cli/table.ts'
+  'cli/instance-table.ts',
+  'cli/table.ts',
+  'cli/text.ts'
 ]
 
 t.test('pure files reach for nothing', async (t) => {
@@ -271,7 +275,7 @@ t.test('nothing is of type any', async (t) => {
 
 t.test('docs/architecture.md names every source file', async (t) => {
   const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
-  const tree = page.slice(page.indexOf('<!-- tree -->'), page.indexOf('## Four walks'))
+  const tree = page.slice(page.indexOf('<!-- tree -->'), page.indexOf('## Five walks'))
   const native = readdirSync(join(root, 'native/src')).map((name) => name.replace(/\.h$/, ''))
   const names = [
     ...files.map((file) => file.split('/').at(-1) ?? file),
@@ -279,6 +283,35 @@ t.test('docs/architecture.md names every source file', async (t) => {
   ]
   t.strictSame(
     names.filter((name) => !tree.includes(` ${name}`)),
+    []
+  )
+})
+
+t.test('docs/operations.md explains every log message, condition and counter', async (t) => {
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
+  // A call with two levels of brackets in its facts; the message is the literal with spaces, or the only one.
+  const call = /(?:[lL]og\.(?:debug|info|warn|error|fatal)|#warn)\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)/g
+  const messages = files.flatMap((file) =>
+    [...text(file).matchAll(call)]
+      .flatMap(([, inside = '']) => [...inside.matchAll(/'([^']+)'/g)].map(([, literal = '']) => literal))
+      .filter((literal) => literal.includes(' ') || ['listening', 'reload'].includes(literal))
+  )
+  t.ok(messages.length >= 55, `${messages.length}`)
+  t.strictSame(
+    messages.filter((message) => !page.includes(`\`${message}\``)),
+    []
+  )
+  t.strictSame(
+    CONDITION_NAMES.filter((name) => !page.includes(`| \`${name}\` |`)),
+    []
+  )
+  const { rejected, ...counters } = newCounters()
+  t.strictSame(
+    Object.keys(counters).filter((name) => !page.includes(`\`${name}\``)),
+    []
+  )
+  t.strictSame(
+    Object.keys(rejected).filter((name) => !page.includes(`rejected.${name}\``) && !page.includes(`\`.${name}\``)),
     []
   )
 })

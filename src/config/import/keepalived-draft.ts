@@ -40,9 +40,16 @@ export function takeLines<Of extends Draft>(
     const handler = handlers.get(keyword)
     const leftover = leftovers.get(keyword)
     if (handler !== undefined) handler(draft, line)
-    else if (leftover !== undefined) leaveOut(draft, line, leftover.level, keyword, leftover.text)
+    else if (leftover !== undefined) leaveLeftover(draft, line, leftover)
     else leaveOut(draft, line, 'changed', keyword, 'not understood: left out. Is it spelled right?')
   }
+}
+
+/** Leaves out a keyword that has no place here; what is switched off changes nothing. */
+export function leaveLeftover(draft: Draft, line: Directive, { level, text }: Leftover): void {
+  const isOff = line.words.length === 2 && flagOf(line) === false
+  if (isOff) leaveOut(draft, line, 'warning', keywordOf(line), 'is switched off: left out')
+  else leaveOut(draft, line, level, keywordOf(line), text)
 }
 
 /** Adds a key. One that stands twice counts as it stood last, as in keepalived. */

@@ -7,6 +7,7 @@ import {
   flagOf,
   type Handler,
   leave,
+  leaveLeftover,
   leaveOut,
   numberNode,
   secondsNode,
@@ -26,7 +27,7 @@ export interface GlobalDefaults {
   readonly isStrict: boolean
   /** Lines that go for every instance that has none of its own, in the order of the file. */
   readonly instance: readonly Directive[]
-  /** The user of scripts that name none; undefined: keepalived_script, or else root. */
+  /** script_user; undefined: not said. */
   readonly scriptUser: string | undefined
 }
 
@@ -97,7 +98,7 @@ const takeVersion: Handler<GlobalDraft> = (draft, line) => {
 const takeStrict: Handler<GlobalDraft> = (draft, line) => {
   draft.isStrict = flagOf(line) ?? true
   const leftover = GLOBAL_LEFTOVERS.get('vrrp_strict')
-  if (leftover !== undefined) leaveOut(draft, line, leftover.level, 'vrrp_strict', leftover.text)
+  if (leftover !== undefined) leaveLeftover(draft, line, leftover)
 }
 
 /** Words in any number, on any lines. A display name is not an address. */

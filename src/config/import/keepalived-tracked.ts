@@ -75,6 +75,7 @@ export function importTracked(block: Directive, kind: TrackedKind, report: Repor
       break
     case 'vrrp_track_process':
       takeLines(draft, lines, PROCESS, TRACK_PROCESS_LEFTOVERS)
+      compareParameters(draft, lines)
       mergeDelays(draft, lines)
       break
   }
@@ -96,7 +97,12 @@ const takeWeight: Handler<Draft> = (draft, line) => {
 const takeCommand: Handler<Draft> = (draft, line) => {
   const isQuoted = /\s/.test(argumentOf(line))
   const end = line.words.findIndex((word, i) => i > 1 && (isQuoted || SCRIPT.has(word)))
-  add(draft, 'script', scalar(line.words.slice(1, end < 0 ? undefined : end).join(' ')), line)
+  const command = line.words.slice(1, end < 0 ? undefined : end).join(' ')
+  add(draft, 'script', scalar(command), line)
+  if (/[|&;<>`]|\$\(/.test(command)) {
+    const text = 'is run without a shell, as keepalived 2 does: if it needs one, write `shell: true` beside it'
+    draft.report.add('warning', line, 'script', text)
+  }
   if (end >= 0) {
     const text = 'the words after the command are ignored, by keepalived too: each keyword has a line of its own'
     draft.report.add('warning', line, 'script', text)
@@ -133,25 +139,13 @@ const FILE = new Map<string, Handler<Draft>>([
   ['init_file', takeInitFile]
 ])
 
-/** keepalived compares whole words; vipd one line, as it stands in the process table. */
-const takeProcess: Handler<Draft> = (draft, line) => {
-  add(draft, 'process', scalar(line.words.slice(1).join(' ')), line)
-  if (line.words.length > 2 && !hasKey(draft, 'full_command')) {
-    draft.entries.push(entry('full_command', scalar(true), { beside: 'the parameters count too' }))
-  }
-}
-
-const takeFullCommand: Handler<Draft> = (draft, line) => {
-  const at = draft.entries.findIndex((one) => one.key === 'full_command')
-  if (at >= 0) draft.entries.splice(at, 1)
-  add(draft, 'full_command', flagNode(line), line)
-}
+const takeProcess: Handler<Draft> = (draft, line) => add(draft, 'process', scalar(line.words.slice(1).join(' ')), line)
 
 const skip: Handler<Draft> = () => undefined
 
 const PROCESS = new Map<string, Handler<Draft>>([
   ['process', takeProcess],
-  ['full_command', takeFullCommand],
+  ['full_command', taking(flagNode)],
   ['quorum', taking(numberNode)],
   ['quorum_max', taking(numberNode)],
   ['weight', takeWeight],
@@ -159,6 +153,16 @@ const PROCESS = new Map<string, Handler<Draft>>([
   ['fork_delay', skip],
   ['terminate_delay', skip]
 ])
+
+/** keepalived compares the parameters where there are some; vipd only as a part of the whole command line. */
+function compareParameters(draft: Draft, lines: readonly Directive[]): void {
+  const line = lines.findLast((one) => keywordOf(one) === 'process')
+  if (line === undefined || line.words.length === 2 || hasKey(draft, 'full_command')) return
+  draft.entries.push(entry('full_command', scalar(true), { beside: 'the parameters count too' }))
+  const text =
+    'vipd compares parameters with `full_command` alone: write the whole command line, as /proc/PID/cmdline has it'
+  draft.report.add('changed', line, 'process', text)
+}
 
 /** keepalived has a delay for each direction, vipd one for both: the longer. */
 function mergeDelays(draft: Draft, lines: readonly Directive[]): void {

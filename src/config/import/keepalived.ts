@@ -1,6 +1,6 @@
 import { argumentOf, type Directive, keywordOf } from './directive.js'
 import { flagOf, nameFrom } from './keepalived-draft.js'
-import { canMail, type GlobalDefaults, importGlobals } from './keepalived-globals.js'
+import { canMail, type GlobalDefaults, globalLines, importGlobals } from './keepalived-globals.js'
 import { importGroup, memberNames } from './keepalived-group.js'
 import { importInstance } from './keepalived-instance.js'
 import { runsScripts } from './keepalived-notify.js'
@@ -88,17 +88,14 @@ function review(line: Directive, report: Report): void {
   else report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
 }
 
-/** Who scripts run as when nobody says: in keepalived root, in vipd nobody. */
+/** Who scripts run as: vipd's own user, unless vipd is root. */
 function reviewScripts(lines: readonly Directive[], globals: GlobalDefaults, report: Report): void {
-  if (globals.scriptUser !== undefined) return
-  const isSafe = lines
-    .flatMap((line) => (keywordOf(line) === 'global_defs' ? (line.block ?? []) : []))
-    .some((line) => keywordOf(line) === 'enable_script_security' && flagOf(line) !== false)
-  const first = lines.find((line) => runsScripts(line) && !namesUser(line))
+  const first = lines.find(runsScripts)
   if (first === undefined) return
-  const than = isSafe ? 'keepalived does not run them at all' : 'keepalived as root'
-  const text = `scripts run as keepalived_script where there is such a user; where there is none, ${than} and vipd as nobody. \`script_user: root\` in global_defs, or \`user: root\` in one vrrp_script, is for scripts that need root`
+  const isSafe = globalLines(lines).some(
+    (line) => keywordOf(line) === 'enable_script_security' && flagOf(line) !== false
+  )
+  const fallback = isSafe ? 'keepalived_script' : 'keepalived_script where there is such a user, else root'
+  const text = `scripts run as the user of vipd.service, vipd. Only a vipd that is root heeds \`script_user\` and \`user\`, and takes, where none is named, keepalived_script or else nobody. keepalived ran them as ${globals.scriptUser ?? fallback}: see that they can do their work`
   report.add('changed', first, 'script_user', text)
 }
-
-const namesUser = (line: Directive): boolean => (line.block ?? []).some((one) => keywordOf(one) === 'user')

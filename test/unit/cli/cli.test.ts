@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { AdminServer } from '../../../src/admin/server.js'
 import type { ReloadVerdict, Status } from '../../../src/admin/status.js'
-import { bytes, span, statusTable } from '../../../src/cli/table.js'
+import { statusTable } from '../../../src/cli/table.js'
+import { bytes, flow, span, wrap } from '../../../src/cli/text.js'
+import { conditionWords } from '../../../src/vrrp/condition-words.js'
 import { NOW, status } from '../../fakes/status.js'
 
 const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
@@ -19,6 +21,106 @@ t.test('the status of the seed, to the letter', async (t) => {
 })
 
 const plain = (one: Status): string[] => statusTable(one, { isColoured: false, now: NOW }).trimEnd().split('\n')
+
+const troubled = new URL('../../../../test/golden/status-troubled.txt', import.meta.url)
+
+/** A cluster at 3 a.m.: nearly everything that can be said of an instance. */
+function inTrouble(): Status {
+  const one = status()
+  const ago = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString()
+  const seen = { last_seen: ago(1), count: 12 }
+  const peer = { address: '10.32.137.21', mac: '52:54:00:aa:bb:02' }
+  const vrrp = one.vrrp.flatMap((instance): Status['vrrp'] => [
+    {
+      ...instance,
+      effective_priority: 2,
+      tier: 'local',
+      sync_group: 'G1',
+      sender: 'main loop',
+      virtual_ipaddress: [...instance.virtual_ipaddress, { address: '10.9.0.99/24', dev: 'eth1', held: true }],
+      tracked: [
+        { name: 'interface eth1', state: 'up', weight: 0, detail: '' },
+        {
+          name: 'script chk_apiserver',
+          state: 'down',
+          weight: -20,
+          detail: 'exit 1: curl: (7) Failed to connect\x1b[2J'
+        },
+        { name: 'process kubelet', state: 'init', weight: 10, detail: '' }
+      ],
+      conditions: [
+        {
+          name: 'two-masters',
+          since: ago(130),
+          ...seen,
+          peer,
+          detail: 'it advertises priority 88',
+          mend: conditionWords['two-masters']
+        },
+        {
+          name: 'no-adverts-heard',
+          since: ago(4),
+          ...seen,
+          count: 1,
+          peer: null,
+          detail: 'x',
+          mend: conditionWords['no-adverts-heard']
+        }
+      ]
+    },
+    {
+      ...instance,
+      name: 'VI_6',
+      interface: 'bond0.123456789',
+      version: 3,
+      family: 'ipv6',
+      state: 'FAULT',
+      since: ago(61),
+      fault: [
+        'sync group G1: VI_1: cannot add 10.32.255.99/32 to bond0: EPERM: Operation not permitted',
+        'interface bond0.123456789 does not exist'
+      ],
+      effective_priority: 0,
+      sync_group: 'G1',
+      socket: null,
+      master: { address: 'fe80::5054:ff:feaa:bb02', priority: 150 },
+      virtual_ipaddress: [{ address: 'fe80::99/64', held: false }]
+    }
+  ])
+  return {
+    ...one,
+    vrrp,
+    vrrp_sync_group: [{ name: 'G1', state: 'FAULT', group: ['VI_1', 'VI_6'] }],
+    config: {
+      ...one.config,
+      problems: [`maxconn 20000 needs 80288 open files, ${'and more '.repeat(9)}are not to be had`]
+    },
+    proxy: one.proxy.map((service) => ({
+      ...service,
+      listening: false,
+      fault: `cannot listen on 10.32.255.99:8443: another program listens there, ${'which is so '.repeat(4)}`.trim(),
+      servers: service.servers.map((server) => ({ ...server, address: '[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:6443' }))
+    }))
+  }
+}
+
+t.test('the status of a node in trouble, to the letter', async (t) => {
+  const table = statusTable(inTrouble(), { isColoured: false, now: NOW })
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(troubled, table)
+  t.equal(table, readFileSync(troubled, 'utf8'))
+})
+
+t.test('sentences are cut at spaces, to fit', async (t) => {
+  t.strictSame(flow(['a', 'b'], ', ', '  '), ['  a, b'])
+  t.strictSame(flow([], ', ', '  '), [])
+  const [first = '', second = ''] = flow(['a'.repeat(60), 'b'.repeat(60)], ', ', '  ')
+  t.strictSame([first, second], [`  ${'a'.repeat(60)},`, `  ${'b'.repeat(60)}`])
+  t.strictSame(wrap('  ! ', `${'a'.repeat(90)} b ${'c'.repeat(20)}`), [
+    `  ! ${'a'.repeat(90)} b`,
+    `    ${'c'.repeat(20)}`
+  ])
+  t.strictSame(wrap('', 'x'.repeat(120)), ['x'.repeat(120)], 'what has no space is not cut')
+})
 
 t.test('a table is at most 100 columns wide, in every state', async (t) => {
   const healthy = status()
@@ -33,14 +135,17 @@ t.test('a table is at most 100 columns wide, in every state', async (t) => {
     })),
     process: { ...healthy.process, data_plane_alive: false }
   }
-  for (const one of [healthy, faulty])
+  for (const one of [healthy, faulty, inTrouble()])
     for (const line of plain(one)) t.ok(line.length <= 100, `${line.length}: ${line}`)
 })
 
 t.test('colour changes no letter and no column', async (t) => {
   const coloured = statusTable(status(), { isColoured: true, now: NOW })
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours
-  t.equal(coloured.replace(/\x1b\[\d+m/g, ''), statusTable(status(), { isColoured: false, now: NOW }))
+  for (const one of [status(), inTrouble()]) {
+    const painted = statusTable(one, { isColoured: true, now: NOW })
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours
+    t.equal(painted.replace(/\x1b\[\d+m/g, ''), statusTable(one, { isColoured: false, now: NOW }))
+  }
   t.match(coloured, '\x1b[32mMASTER\x1b[0m')
   t.match(coloured, '\x1b[31mDOWN')
 })

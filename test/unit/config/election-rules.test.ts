@@ -98,6 +98,8 @@ told([
 
 silent([
   ['a whole second with version 2', instance4('advert_int: 2s')],
+  ['the longest interval of version 2', instance4('advert_int: 255s')],
+  ['the longest interval of version 3', instance4('version: 3', 'advert_int: 40.95s')],
   ['ten milliseconds with version 3', instance4('version: 3', 'advert_int: 10ms')],
   ['IPv6, whose version is 3 unless given, with a sub-second interval', instance6('advert_int: 200ms')],
   ['priority 1 without a proxy', instance4('priority: 1')],

@@ -143,6 +143,38 @@ t.test(
   }
 )
 
+/** Lines taken away, put elsewhere or brought in from another file: most of these still can be imported. */
+const shuffles = fc.array(
+  fc.record({ from: fc.nat(), to: fc.nat(), what: fc.constantFrom('remove', 'copy', 'move') }),
+  { minLength: 1, maxLength: 3 }
+)
+
+type Shuffle = { from: number; to: number; what: string }
+
+function shuffle(text: string, steps: readonly Shuffle[]): string {
+  const pool = KEEPALIVED.flatMap((one) => one.split('\n')).filter((line) => !/^\s*$|[{}]/.test(line))
+  const lines = text.split('\n')
+  for (const { from, to, what } of steps) {
+    const taken = what === 'copy' ? [pool[from % pool.length] ?? ''] : lines.splice(from % lines.length, 1)
+    if (what !== 'remove') lines.splice(to % (lines.length + 1), 0, ...taken)
+  }
+  return lines.join('\n')
+}
+
+t.test('whatever passes the import passes the check', async (t) => {
+  let done = 0
+  fc.assert(
+    fc.property(fc.constantFrom(...KEEPALIVED), shuffles, (text, steps) => {
+      const { outcome, yaml, notes } = convert({ path: 'k', text: shuffle(text, steps) }, undefined)
+      if (outcome !== 'done') return notes.some(({ level }) => level === 'error' || level === 'refused')
+      done += 1
+      return parseConfig(yaml).config !== undefined
+    }),
+    { numRuns: 400 }
+  )
+  t.ok(done > 100, `${done} of 400 imported`)
+})
+
 t.test('no report holds a password', async (t) => {
   for (const line of [
     'auth_pass SECRET-and-too-long',

@@ -5,7 +5,14 @@ import { build } from '../../../src/daemon/build.js'
 import { Interface } from '../../../src/daemon/interfaces.js'
 import { Pulse } from '../../../src/daemon/pulse.js'
 import { sweep } from '../../../src/daemon/sweep.js'
-import type { Addon, DataPlaneEvent, DataPlaneOptions, NativeProber, ServiceTable } from '../../../src/os/addon.js'
+import type {
+  Addon,
+  DataPlaneEvent,
+  DataPlaneOptions,
+  NativeProber,
+  ProbeResult,
+  ServiceTable
+} from '../../../src/os/addon.js'
 import { type KernelAddress, type Link, VIPD_PROTOCOL } from '../../../src/os/rtnetlink.js'
 import { Wire, type WirePlace, type WirePorts } from '../../../src/vrrp/wire.js'
 import { link } from '../../fakes/fake-kernel.js'
@@ -97,11 +104,18 @@ t.test('an interface', async (t) => {
       const close = () => closed.push(nth)
       return { kind: 'addon', native, send: nothing, drain: nothing, flush: () => Promise.resolve(), close }
     }
-    const state: { link: Link | undefined; addresses: KernelAddress[]; read: Link | undefined; reads: number } = {
+    const state: {
+      link: Link | undefined
+      addresses: KernelAddress[]
+      read: Link | undefined
+      reads: number
+      heard: number
+    } = {
       link: link(),
       addresses: [],
       read: undefined,
-      reads: 0
+      reads: 0,
+      heard: 0
     }
     const one = new Interface('bond0', {
       clock,
@@ -114,7 +128,10 @@ t.test('an interface', async (t) => {
         }
       },
       newWire: (family) => new Wire(family, { clock, log: new MemoryLog(), open }),
-      virtual: () => new Set(['10.32.255.99'])
+      virtual: () => new Set(['10.32.255.99']),
+      onHeard: () => {
+        state.heard++
+      }
     })
     const config = vrrpConfig(overrides)
     const place = () => {
@@ -220,6 +237,7 @@ t.test('an interface', async (t) => {
     await flushPromises()
     t.match(one.look(), { linkUpAt: 1000, isHeard: true })
     t.equal(state.reads, 2, 'and no more once it is known')
+    t.equal(state.heard, 1, 'and whoever waits for it is told')
   })
 })
 
@@ -246,8 +264,11 @@ t.test('the cross wires', async (t) => {
       }
       stop(): void {}
     }
+    const probes: { readonly address: string; readonly done: (result: ProbeResult) => void }[] = []
     class FakeProber implements NativeProber {
-      tcp(): void {}
+      tcp(address: string, _port: number, _timeoutMs: number, done: (result: ProbeResult) => void): void {
+        probes.push({ address, done })
+      }
       close(): void {}
     }
     class Unused {
@@ -279,7 +300,7 @@ t.test('the cross wires', async (t) => {
     const config = configOf(yaml)
     const parts = build(config, { addon, clock, log })
     await parts.election.configure(config, new Map())
-    return { parts, clock, log, made, tables, state, tell: (event: DataPlaneEvent) => tell(event) }
+    return { parts, clock, log, made, tables, state, probes, tell: (event: DataPlaneEvent) => tell(event) }
   }
   const server = 'servers: [ { name: a, address: 10.0.0.1:6443 } ]'
   const yaml = `nbthread: 2
@@ -331,6 +352,27 @@ proxy:
     one.parts.pulse()
     t.ok(one.parts.isPlaneAlive())
     t.strictSame(faults(one), ['', ''])
+  })
+
+  t.test('a service without a server leaves its instance no more than the last resort, and no other', async (t) => {
+    const one = await setUp(yaml.replace('10.0.0.1:6443', '10.0.0.2:6443'))
+    const tiers = () => one.parts.election.instances.map((instance) => instance.snapshot().tier)
+    for (const service of one.parts.services) service.start()
+    one.parts.election.begin()
+    t.strictSame(tiers(), ['nothing', 'nothing'], 'before its first check a server does not count')
+    const priorities = () =>
+      one.log.said('effective priority changed').map(({ facts }) => [facts['instance'], facts['to']])
+    t.strictSame(priorities(), [
+      ['VI_1', 1],
+      ['VI_2', 1]
+    ])
+    await one.clock.advance(0)
+    const answer = (to: string, result: Pick<ProbeResult, 'code' | 'detail'>): void => {
+      for (const { address, done } of one.probes.splice(0)) if (address === to) done({ ...result, tookMs: 1 })
+    }
+    answer('10.0.0.2', { code: 'L4OK', detail: '' })
+    t.strictSame(tiers(), ['serving', 'nothing'])
+    t.strictSame(priorities().at(-1), ['VI_1', 100])
   })
 
   t.test('before it has begun no instance takes part', async (t) => {

@@ -90,8 +90,17 @@ t.test('flags of an address', async (t) => {
 
 t.test('the mirror', async (t) => {
   const six = prefixOf('fd00::99')
-  const told = (mirror: Mirror, address: KernelAddress, isGone = false): void =>
+  const told = (mirror: Mirror, address: KernelAddress, isGone = false): boolean =>
     mirror.store({ type: 'address', isGone, address })
+
+  t.test('a renewed lease is no change, anything else is', async (t) => {
+    const mirror = new Mirror()
+    t.ok(told(mirror, kernelAddress(2, six)))
+    t.notOk(told(mirror, kernelAddress(2, six)))
+    t.ok(told(mirror, kernelAddress(2, six, { isTentative: true })))
+    t.ok(told(mirror, kernelAddress(2, six), true))
+    t.notOk(told(mirror, kernelAddress(2, six), true))
+  })
 
   t.test('tells how an address is', async (t) => {
     const mirror = new Mirror()

@@ -75,6 +75,7 @@ t.test('the number of a file', async (t) => {
   for (const [content, value] of numbers) {
     const { level, warnings } = await levelOf(content)
     t.strictSame(level, { state: 'up', value, detail: `${value}` }, content)
+    t.ok(Object.is(level.value, value), 'there is no -0')
     t.equal(warnings, 0)
   }
 })

@@ -112,6 +112,18 @@ t.test('the scanner', async (t) => {
     second.cancel()
   })
 
+  t.test('looks at what is long known for one that comes later', async (t) => {
+    const proc = new FakeProc()
+    for (let pid = 10; pid < 20; pid++) proc.processes.set(pid, { comm: 'nginx' })
+    const first = proc.count('systemd')
+    await proc.clock.advance(10_500)
+    const late = proc.count('nginx')
+    await proc.clock.advance(0)
+    t.strictSame(late.counts, [10])
+    first.cancel()
+    late.cancel()
+  })
+
   t.test('tells one that comes during a scan nothing that it did not look for', async (t) => {
     const proc = new FakeProc()
     proc.processes.set(7, { comm: 'nginx' })
@@ -145,14 +157,15 @@ t.test('the scanner', async (t) => {
     const proc = new FakeProc()
     const { counts, cancel } = proc.count('nginx')
     await proc.clock.advance(10_000)
-    proc.processes.set(7, { comm: 'sh' })
+    const pids = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+    for (const pid of pids) proc.processes.set(pid, { comm: 'sh' })
     await proc.clock.advance(1000)
-    proc.processes.set(7, { comm: 'nginx' })
+    for (const pid of pids) proc.processes.set(pid, { comm: 'nginx' })
     await proc.clock.advance(1000)
-    t.equal(counts.at(-1), 1)
+    t.equal(counts.at(-1), 10)
     proc.processes.set(1, { comm: 'nginx' })
     await proc.clock.advance(10_000)
-    t.equal(counts.at(-1), 2)
+    t.equal(counts.at(-1), 11)
     cancel()
   })
 
@@ -190,6 +203,8 @@ t.test('the scanner', async (t) => {
     }
     const { counts, cancel } = proc.count('systemd')
     await proc.clock.advance(60_000)
+    proc.count('other').cancel()
+    await proc.clock.advance(1000)
     t.equal(proc.lists, 1)
     t.match(proc.log.lines, [{ level: 'warn', message: 'a look through /proc does not end' }])
     t.equal(proc.log.lines.length, 1)
@@ -249,6 +264,7 @@ function setUp(config: Partial<TrackProcessConfig> = {}) {
   const changes: string[] = []
   let wish: Wish | undefined
   let cancelled = 0
+  let started = 0
   const tracker: ProcessTracker = new ProcessTracker(
     { ...CONFIG, ...config },
     {
@@ -258,6 +274,7 @@ function setUp(config: Partial<TrackProcessConfig> = {}) {
       scanner: {
         count: (one) => {
           wish = one
+          started++
           return { cancel: () => cancelled++ }
         }
       }
@@ -272,7 +289,8 @@ function setUp(config: Partial<TrackProcessConfig> = {}) {
     changes,
     count: (count: number, isBlind = false) => wish?.onCount(count, isBlind),
     isWanted: (name: ProcessName) => wish?.isWanted(name) ?? false,
-    cancelled: () => cancelled
+    cancelled: () => cancelled,
+    started: () => started
   }
 }
 
@@ -337,6 +355,7 @@ t.test('up and down', async (t) => {
     count(1)
     count(0)
     await clock.advance(2000)
+    count(0)
     count(2)
     count(0)
     await clock.advance(2000)
@@ -375,7 +394,8 @@ t.test('up and down', async (t) => {
   })
 
   t.test('stopped, it counts no more and nothing is left to happen', async (t) => {
-    const { tracker, count, clock, changes, cancelled } = setUp({ delayMs: 1000 })
+    const { tracker, count, clock, changes, cancelled, started } = setUp({ delayMs: 1000 })
+    t.equal(started(), 1, 'though it was started twice')
     count(1)
     count(0)
     tracker.stop()

@@ -424,3 +424,24 @@ async function kernelHolds(clock: ManualClock, kernel: FakeKernel): Promise<void
   void kernel.holdAddress(2, vip('10.0.0.1/24'), 600)
   await clock.advance(10)
 }
+
+t.test(
+  'one that was taken away and is renewed before that is heard of counts as put back, and is announced',
+  async (t) => {
+    const { clock, kernel, addresses, held, log, live } = setUp()
+    addresses.want(true)
+    await clock.advance(100)
+    await live(1)
+    held.splice(0)
+    kernel.take(2, prefixOf('10.0.0.2'))
+    // The kernel has told, and nobody has read it yet.
+    addresses.renew()
+    await clock.advance(500)
+    t.strictSame(kernel.held.sort(), ['10.0.0.1/32', '10.0.0.2/32'])
+    t.strictSame(held, [['10.0.0.2']])
+    t.equal(addresses.readded, 1)
+    t.equal(log.said(PUT_BACK).length, 1)
+    await live(3)
+    t.strictSame(held, [['10.0.0.2']], 'once')
+  }
+)

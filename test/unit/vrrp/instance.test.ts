@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { type Advert, encodeAdvert, passwordBytes } from '../../../src/vrrp/advert.js'
-import { cluster, type FakeNode, VIP } from '../../fakes/fake-node.js'
+import { cluster, configOf, type FakeNode, VIP } from '../../fakes/fake-node.js'
 
 const GROUP = '224.0.0.18'
 const STRANGER = '10.32.0.77'
@@ -403,6 +403,41 @@ t.test('an address that something else removes is put back at once and announced
   t.equal(a.log.said('address was removed by something else, put back').length, 1)
 })
 
+const PAIR = [VIP, { ...VIP, address: '10.32.255.98' }].map((prefix) => ({
+  ...prefix,
+  dev: null,
+  label: null,
+  scope: 0,
+  broadcast: null,
+  noDad: false
+}))
+/** The addresses that frames tell of. */
+const told = (node: FakeNode, from: number): string[] =>
+  node.frames.slice(from).map(({ frame }) => [...frame.subarray(28, 32)].join('.'))
+
+t.test('of two addresses the one that is put back is announced at once, both after the delay', async (t) => {
+  const { time, a } = await aMaster({ virtualIpaddress: PAIR })
+  await time.advance(6000)
+  const from = a.frames.length
+  a.kernel.take(2, VIP)
+  await time.advance(10)
+  t.strictSame(new Set(told(a, from)), new Set([VIP.address]))
+  await time.advance(5000)
+  t.strictSame(new Set(told(a, from)), new Set(PAIR.map(({ address }) => address)))
+})
+
+t.test('an address that a reload takes away is announced no more', async (t) => {
+  const { time, a } = await aMaster({ virtualIpaddress: PAIR })
+  const from = a.frames.length
+  t.equal(new Set(told(a, 0)).size, 2)
+  const config = { ...a.instance.config, virtualIpaddress: PAIR.slice(0, 1) }
+  a.instance.configure({ config, startupDelayMs: 0, signature: null })
+  await time.advance(120_000)
+  t.equal(a.role, 'MASTER')
+  t.strictSame(a.kernel.held, ['10.32.255.99/32'])
+  t.strictSame(new Set(told(a, from)), new Set([VIP.address]))
+})
+
 t.test('two who fight over an address do not spin: at most five times at once in 10 s', async (t) => {
   const { time, a } = await aMaster()
   let removals = 0
@@ -602,19 +637,85 @@ t.test('a fault of the kernel while the master steps down does not hold it up', 
 })
 
 t.test('every counter of an instance counts', async (t) => {
-  const { time, a, lan } = await aMaster()
-  lan.inject(advert({ priority: 0 }))
-  a.kernel.take(2, VIP)
-  await time.advance(10)
-  await a.clock.stall(4000)
-  await time.advance(4000)
-  void a.instance.stop()
-  await time.advance(10)
-  const { rejected, ...counters } = a.instance.snapshot().counters
-  for (const [name, count] of Object.entries(counters)) t.ok(count > 0, name)
-  t.equal(counters.become_master, 2)
-  t.equal(counters.release_master, 2)
-  t.ok(Object.values(rejected).every((count) => count === 0))
+  const moved = new Set<string>()
+  const countersOf = (node: FakeNode) => {
+    const { counters } = node.instance.snapshot()
+    for (const [name, count] of Object.entries(counters)) if (count !== 0) moved.add(name)
+    return counters
+  }
+  t.test('of a mastership', async (t) => {
+    const { time, a, lan } = await aMaster()
+    lan.inject(advert({ priority: 0 }))
+    lan.inject(advert({ priority: 50 }))
+    a.kernel.take(2, VIP)
+    await time.advance(10)
+    await a.clock.stall(4000)
+    await time.advance(4000)
+    void a.instance.stop()
+    await time.advance(10)
+    const { rejected, ...counters } = countersOf(a)
+    t.match(counters, {
+      advert_rcvd: 2,
+      priority_zero_rcvd: 1,
+      priority_zero_sent: 1,
+      become_master: 2,
+      release_master: 2,
+      lower_priority_rcvd: 2,
+      address_readded: 1,
+      stalled: 1,
+      addr_list_err: 0,
+      authtype_mismatch: 0,
+      send_err: 0
+    })
+    t.equal(counters.advert_sent, lan.adverts('a').length)
+    t.equal(counters.garp_sent, a.frames.length)
+    t.ok(Object.values(rejected).every((count) => count === 0))
+  })
+  t.test('of adverts that are taken although they differ, and of those that are not', async (t) => {
+    const { a, time, lan } = await aMaster()
+    lan.inject(advert({ priority: 200, addresses: ['10.32.255.98'] }))
+    lan.inject(advert({ auth: { type: 0, data: new Uint8Array(8) } }))
+    lan.inject(advert({ auth: { type: 1, data: passwordBytes('2222') } }))
+    await time.advance(10)
+    const counters = countersOf(a)
+    t.match(counters, { advert_rcvd: 1, addr_list_err: 1, authtype_mismatch: 1, rejected: { auth: 2 } })
+    t.match(counters, { other_interval_rcvd: 0, other_checksum_rcvd: 0 }, 'which are of version 3')
+  })
+  t.test('of version 3, where interval and checksum of the master may be others', async (t) => {
+    const { a, time, lan } = await aMaster({ version: 3, authentication: null, checksum: 'pseudo-header' })
+    const theirs: Partial<Advert> = { version: 3, priority: 200, checksum: 'pseudo-header' }
+    lan.inject(advert(theirs))
+    await time.advance(10)
+    t.match(countersOf(a), { advert_rcvd: 1, other_interval_rcvd: 0, other_checksum_rcvd: 0 })
+    lan.inject(advert({ ...theirs, checksum: 'message' }))
+    lan.inject(advert({ ...theirs, advertIntMs: 2000 }))
+    await time.advance(10)
+    t.match(countersOf(a), { advert_rcvd: 3, other_interval_rcvd: 1, other_checksum_rcvd: 1 })
+  })
+  t.test('of IPv6, and of a socket that takes nothing', async (t) => {
+    const six = { address: 'fe80::99', family: 6, length: 64 } as const
+    const [vip] = configOf(`vrrp:
+  - { name: VI_6, interface: bond0, virtual_router_id: 6, version: 3, virtual_ipaddress: [ "fe80::99/64" ] }
+`).vrrp
+    const { time, node, lan } = cluster([{ ...vip }])
+    const a = node(0).start()
+    await time.advance(3700)
+    a.kernel.endDad(2, six, 'free')
+    await time.advance(10)
+    t.match(countersOf(a), { gna_sent: a.frames.length, garp_sent: 0, dad_failed_mended: 0, send_err: 0 })
+    t.ok(a.frames.length > 0)
+    a.kernel.endDad(2, six, 'dropped')
+    lan.refusal = 'ENETDOWN'
+    await time.advance(1000)
+    t.match(countersOf(a), { dad_failed_mended: 1, send_err: 1 })
+  })
+  t.test('and none was left out', async (t) => {
+    const { a } = await aMaster()
+    t.strictSame(
+      Object.keys(a.instance.snapshot().counters).filter((name) => !moved.has(name)),
+      []
+    )
+  })
 })
 
 t.test('status tells all of it in the words of the contract', async (t) => {
