@@ -20,6 +20,8 @@ const OTHERS = ['10.0.0.4', OWN, '10.0.0.6', '10.0.0.200'] as const
 type Happening =
   | Exclude<Event, { type: 'timeout' | 'settings' }>
   | { readonly type: 'timer'; readonly pick: number }
+  /** A sync group agrees that it takes over: while its timer still runs. */
+  | { readonly type: 'agreed' }
   | {
       readonly type: 'change'
       readonly priority: number
@@ -53,6 +55,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       downTimerAdverts: fc.integer({ min: 1, max: 5 })
     })
   },
+  fc.constant({ type: 'agreed' as const }),
   fc.constant({ type: 'stalled' as const }),
   fc.constant({ type: 'yield' as const, reason: 'sync group g: b: link down' }),
   fc.constant({ type: 'shutdown' as const })
@@ -106,6 +109,7 @@ function* live(first: Settings, happenings: readonly Happening[]): Generator<Mom
       running.delete(timer)
       return { type: 'timeout', timer, own: OWN }
     }
+    if (one.type === 'agreed') return { type: 'timeout', timer: 'masterDown', own: OWN }
     if (one.type === 'advert' && one.priority === AS_OURS) return { ...one, priority: vr.priority }
     if (one.type !== 'change') return one
     const was = vr
@@ -230,6 +234,8 @@ t.test('an advert deposes a master only when it is of higher order, and never ma
     always((at) => {
       if (at.event.type !== 'advert') return
       check(at.before.role === 'MASTER' || at.after.role === at.before.role, 'moved by an advert', at)
+      const isEqual = at.before.role === 'BACKUP' && at.event.priority >= at.vr.priority
+      check(!isEqual || at.after.preemption === 'none', 'no preemption of one that is not lower', at)
       if (at.before.role !== 'MASTER') return
       const { priority, source } = at.event
       const isHigher = priority > at.vr.priority || (priority === at.vr.priority && isAbove(source))
