@@ -69,6 +69,8 @@ export class Election {
   async configure(config: Config, keys: Keys): Promise<void> {
     const wanted = new Map(config.vrrp.map((one) => [identityOf(one), one]))
     const removed = [...this.#members].filter(([key]) => !wanted.has(key))
+    // Its group goes on without it, and does not follow it out.
+    for (const [, { instance }] of removed) instance.join(null)
     await Promise.all(removed.map(([, { instance }]) => instance.stop()))
     this.#virtual = virtualAddresses(config)
     const members = new Map<string, Member>()

@@ -12,7 +12,7 @@ export interface Merged {
 
 /** Tells apart what is applied at once and what takes a restart. */
 export function mergeForReload(before: Config, after: Config): Merged {
-  const live = pick(after)
+  const live = pick(after, before)
   // The first instance of a proxy-only daemon would need what was not set up at the start.
   const isStarted = before.vrrp.length > 0 || after.vrrp.length === 0
   const config = isStarted ? { ...before, ...live } : before
@@ -20,8 +20,9 @@ export function mergeForReload(before: Config, after: Config): Merged {
 }
 
 /** The parts of a configuration that a running daemon takes over. */
-const pick = (config: Config) => ({
-  global: config.global,
+const pick = (config: Config, before: Config) => ({
+  // The thread that sends adverts has its priority from the start on.
+  global: { ...config.global, realTimePriority: before.global.realTimePriority },
   scripts: config.scripts,
   trackFiles: config.trackFiles,
   trackProcesses: config.trackProcesses,

@@ -169,3 +169,15 @@ t.test('a daemon that was started without VRRP takes none by a reload: it says t
   t.strictSame(merged.applied, [])
   t.ok(merged.changes.length > 0)
 })
+
+t.test('the real-time priority of the sending thread takes a restart, the rest of global_defs does not', async (t) => {
+  const text = (defs: string) => `global_defs: { ${defs} }\n${electionYaml(instanceYaml(100))}`
+  const merged = mergeForReload(
+    configOf(text('router_id: A, vrrp_rt_priority: 50')),
+    configOf(text('router_id: B, vrrp_rt_priority: 20'))
+  )
+  t.equal(merged.config.global.routerId, 'B')
+  t.equal(merged.config.global.realTimePriority, 50)
+  t.match(merged.applied, [/routerId/])
+  t.match(merged.changes, [/realTimePriority/])
+})
