@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { formatPrefix, type Prefix, parsePrefix } from '../base/ip.js'
-import { address, flag, interfaceName, map } from './fields.js'
+import { formatPrefix, type Prefix } from '../base/ip.js'
+import { address, flag, interfaceName, map, prefix } from './fields.js'
 
 /** An address that the master holds, and how. */
 export interface VirtualAddress extends Prefix {
@@ -18,18 +18,9 @@ export interface VirtualAddress extends Prefix {
 
 const SCOPES = { global: 0, site: 200, link: 253, host: 254 } as const
 
-const prefixText = z
-  .string({ error: () => 'must be an address, like 10.0.0.99 or 10.0.0.99/24' })
-  .transform((value, context) => {
-    const parsed = parsePrefix(value)
-    if (parsed !== undefined) return parsed
-    context.addIssue({ code: 'custom', message: 'must be an address, like 10.0.0.99 or 10.0.0.99/24' })
-    return z.NEVER
-  })
-
 const detailed = map(
   {
-    address: prefixText,
+    address: prefix,
     dev: interfaceName.optional().describe('Interface that it goes on; the instance’s own unless given'),
     label: z
       .string({ error: () => 'must be text, like eth0:vip' })
@@ -47,7 +38,7 @@ const detailed = map(
 
 /** `10.0.0.99/24`, or a map with where and how. */
 export const virtualAddress = z
-  .union([prefixText, detailed], {
+  .union([prefix, detailed], {
     error: () => 'must be an address, like 10.0.0.99 or 10.0.0.99/24, or a map of address, dev, label, scope, brd'
   })
   .transform((raw): VirtualAddress => {

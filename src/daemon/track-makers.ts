@@ -7,8 +7,9 @@ import { FileTracker } from '../track/file.js'
 import { ProcessTracker } from '../track/process.js'
 import { ProcessScanner } from '../track/process-scanner.js'
 import { ScriptTracker } from '../track/script.js'
+import type { Tracker } from '../track/tracker.js'
 import type { ScriptUsers } from './script-users.js'
-import { type Tracker, Trackers } from './trackers.js'
+import { Trackers } from './trackers.js'
 
 export interface TrackMakersPorts {
   readonly clock: Clock

@@ -1,22 +1,8 @@
 import type { Config, VrrpConfig } from '../config/schema.js'
 import type { Track } from '../config/track-schema.js'
 import type { Netlink } from '../os/netlink.js'
+import type { Tracker } from '../track/tracker.js'
 import type { Tracked } from '../vrrp/tracking.js'
-
-/** What a tracker says of its script, file or process, as a level. */
-export interface TrackState {
-  readonly state: 'init' | 'up' | 'down'
-  readonly value: number
-  readonly detail: string
-}
-
-/** One that runs; see track/. */
-export interface Tracker {
-  readonly name: string
-  readonly level: TrackState
-  start(): void
-  stop(): void
-}
 
 export type TrackerKind = 'script' | 'file' | 'process'
 

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { type Tracker, Trackers, type TrackState } from '../../../src/daemon/trackers.js'
+import { Trackers } from '../../../src/daemon/trackers.js'
 import type { Link } from '../../../src/os/rtnetlink.js'
+import type { Tracker, TrackState } from '../../../src/track/tracker.js'
 import { link } from '../../fakes/fake-kernel.js'
 import { configOf } from '../../fakes/fake-node.js'
 
