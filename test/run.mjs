@@ -39,7 +39,7 @@ async function main() {
   await runTap(light, Math.min(2, availableParallelism()), 120, total)
   if (withNetns) {
     const { ensurePackages } = await import(new URL('../dist/test/lab/packages.js', import.meta.url).href)
-    const ensured = ensurePackages(['iproute2', 'openssl', 'keepalived', 'tcpdump', 'tshark'])
+    const ensured = ensurePackages(['iproute2', 'openssl', 'keepalived', 'tcpdump', 'tshark', 'nftables', 'g++'])
     if (!ensured.ok) console.log(`netns tests: ${ensured.reason}`)
     await runTap(['netns'], 1, 300, total)
   }
