@@ -152,7 +152,8 @@ void AdvertSender::send(std::uint16_t id, Instance& instance, double now) noexce
   const std::vector<AdvertDatagram>& advert = plan.adverts[instance.next];
   bool has_left = advert.empty();
   for (const AdvertDatagram& datagram : advert) {
-    if (const Status failed = send_vrrp(plan.socket.get(), datagram.to, datagram.payload.data(), datagram.payload.size())) {
+    const std::vector<std::uint8_t>& payload = datagram.payload;
+    if (const Status failed = send_vrrp(plan.socket.get(), datagram.to, payload.data(), payload.size())) {
       ++state.errors;
       state.last_error = failed->value;
     } else {

@@ -94,7 +94,8 @@ double received_at(msghdr& message, double empty_ms) noexcept {
     timespec stamp{};
     clock_gettime(CLOCK_REALTIME, &wall);
     std::memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
-    age = static_cast<double>(wall.tv_sec - stamp.tv_sec) * 1e3 + static_cast<double>(wall.tv_nsec - stamp.tv_nsec) / 1e6;
+    age = static_cast<double>(wall.tv_sec - stamp.tv_sec) * 1e3;
+    age += static_cast<double>(wall.tv_nsec - stamp.tv_nsec) / 1e6;
   }
   return arrival_ms(monotonic_ms_exact(), age, empty_ms);
 }

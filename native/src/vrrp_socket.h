@@ -43,8 +43,8 @@ struct VrrpTarget {
   int ttl;  // 1 to 255
 };
 
-// When a packet arrived that is read at `now_ms` and `age_ms` old by the wall clock, which may have been stepped: nothing
-// arrives later than it is read, nor before the socket was last seen empty.
+// When a packet arrived that is read at `now_ms` and `age_ms` old by the wall clock, which may have been stepped:
+// nothing arrives later than it is read, nor before the socket was last seen empty.
 [[nodiscard]] double arrival_ms(double now_ms, double age_ms, double empty_ms) noexcept;
 
 [[nodiscard]] Result<Fd> open_vrrp(const VrrpOptions& options) noexcept;
@@ -52,7 +52,7 @@ struct VrrpTarget {
                                              const std::string& source, int ttl) noexcept;
 // Never blocks.
 [[nodiscard]] Status send_vrrp(int fd, const VrrpTarget& to, const void* payload, std::size_t size) noexcept;
-// One datagram into `buffer`. `empty_ms` is the last monotonic moment at which nothing waited; kept up by this function.
+// One datagram into `buffer`. `empty_ms` is the last monotonic moment at which nothing waited; this keeps it up.
 [[nodiscard]] Received receive_vrrp(int fd, int family, std::uint8_t* buffer, std::size_t size, double& empty_ms,
                                     VrrpPacket& packet) noexcept;
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the data plane, the prober and the advert sender without Node, under ASan + UBSan and under TSan, and drives it on loopback for some seconds.
+# Builds the data plane, the prober and the advert sender without Node, under ASan + UBSan and under TSan, and drives
+# them on loopback for some seconds.
 set -eu
 cd "$(dirname "$0")"
 out=$(mktemp -d)
