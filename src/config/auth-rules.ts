@@ -1,3 +1,4 @@
+import { formatDuration } from '../base/duration.js'
 import { duplicates, errorAt, type Path, type Problem, warningAt } from './problem.js'
 import type { VrrpConfig } from './schema.js'
 
@@ -52,6 +53,14 @@ function keyProblems(one: VrrpConfig, at: (...rest: Path) => Path): Problem[] {
       errorAt(
         at('auth_hmac', 'key', i),
         `key ${key.id} ${what}: give it either \`file\` or \`credential\` (the key itself never stands in here)`
+      )
+    )
+  }
+  if (hmac.timeWindowMs !== null && hmac.timeWindowMs < 3 * one.advertIntMs) {
+    problems.push(
+      errorAt(
+        at('auth_hmac', 'time_window'),
+        `adverts are signed up to two intervals ahead, and the clocks of two nodes differ: use at least ${formatDuration(3 * one.advertIntMs)}, three times advert_int, or leave it out`
       )
     )
   }

@@ -165,8 +165,10 @@ export class Daemon implements Control {
     await users.configure(config)
     narrator.configure(config)
     notifier.configure(config.global)
-    trackers.configure(config)
     await this.#parts.look(interfacesOf(config))
+    if (this.#stopping !== undefined) return
+    // In one go: an instance is judged by what its own configuration tracks.
+    trackers.configure(config)
     await election.configure(config, keys)
   }
 

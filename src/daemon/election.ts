@@ -44,6 +44,9 @@ export class Election {
   #virtual: ReadonlySet<string> = new Set()
   #nextId = 0
   #hasBegun = false
+  /** Between two configurations: what is tracked and what is configured do not belong together. */
+  #isChanging = false
+  #isStopped = false
 
   constructor(ports: ElectionPorts) {
     this.#ports = ports
@@ -67,11 +70,16 @@ export class Election {
    * addresses, what stays keeps its role. Instances are told apart by interface, family and VRID.
    */
   async configure(config: Config, keys: Keys): Promise<void> {
+    if (this.#isStopped) return
+    this.#isChanging = true
     const wanted = new Map(config.vrrp.map((one) => [identityOf(one), one]))
     const removed = [...this.#members].filter(([key]) => !wanted.has(key))
     // Its group goes on without it, and does not follow it out.
     for (const [, { instance }] of removed) instance.join(null)
     await Promise.all(removed.map(([, { instance }]) => instance.stop()))
+    this.#isChanging = false
+    // A SIGTERM may have come meanwhile: nothing new takes part.
+    if (this.#isStopped) return
     this.#virtual = virtualAddresses(config)
     const members = new Map<string, Member>()
     for (const [key, one] of wanted) members.set(key, this.#member(this.#members.get(key), one, config, keys))
@@ -94,7 +102,7 @@ export class Election {
 
   /** Tells every instance what it hangs on: a level, safe to say again and again. */
   refresh(): void {
-    if (!this.#hasBegun) return
+    if (!this.#hasBegun || this.#isChanging || this.#isStopped) return
     const instances = this.instances
     for (const at of this.#interfaces.values()) {
       const { link, linkUpAt, isHeard } = at.look()
@@ -118,6 +126,7 @@ export class Election {
 
   /** Every instance leaves the election; resolves when the adverts have left and the addresses are gone. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     await Promise.allSettled(this.instances.map((instance) => instance.stop()))
   }
 

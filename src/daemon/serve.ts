@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
 import { createLog } from '../base/log.js'
 import { addon } from '../os/addon.js'
 import { Systemd } from '../os/systemd.js'
@@ -26,7 +27,10 @@ export async function serve(settings: DaemonSettings): Promise<void> {
   process.on('SIGTERM', () => void stop('SIGTERM'))
   process.on('SIGINT', () => void stop('SIGINT'))
   process.on('SIGHUP', () => {
-    void daemon.reload().then((verdict) => log.info(verdict, 'reload'))
+    daemon.reload().then(
+      (verdict) => log.info(verdict, 'reload'),
+      (error: unknown) => log.error({ error: messageOf(error) }, 'reload failed')
+    )
   })
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'bug: vipd ends')

@@ -1,7 +1,7 @@
 import type { Config, VrrpConfig } from '../config/schema.js'
 import type { Track } from '../config/track-schema.js'
 import type { Netlink } from '../os/netlink.js'
-import type { Tracker } from '../track/tracker.js'
+import type { Tracker, TrackState } from '../track/tracker.js'
 import type { Tracked } from '../vrrp/tracking.js'
 
 export type TrackerKind = 'script' | 'file' | 'process'
@@ -10,6 +10,8 @@ interface Running {
   readonly tracker: Tracker
   /** Its configuration as text: another one is another tracker. */
   readonly made: string
+  /** What it counts as until it has a result of its own: a reload is no reason for a fault. */
+  readonly assumed: TrackState | undefined
   readonly weight: number
 }
 
@@ -30,6 +32,7 @@ type Entry<Kind extends TrackerKind> = Kind extends 'script'
 export class Trackers {
   readonly #ports: TrackersPorts
   #running = new Map<string, Running>()
+  #hasRun = false
 
   constructor(ports: TrackersPorts) {
     this.#ports = ports
@@ -62,10 +65,18 @@ export class Trackers {
         continue
       }
       const tracker = make()
-      this.#running.set(key, { tracker, made, weight: one.weight })
+      const assumed = old === undefined ? this.#assumedOf(one) : levelOf(old)
+      this.#running.set(key, { tracker, made, weight: one.weight, assumed })
       tracker.start()
     }
+    this.#hasRun = true
     for (const [key, { tracker }] of before) if (this.#running.get(key)?.tracker !== tracker) tracker.stop()
+  }
+
+  /** What is new in a configuration that is in force already; one with `init_fail` is down until it has shown otherwise. */
+  #assumedOf(one: object): TrackState | undefined {
+    const isDoubted = 'initFail' in one && one.initFail === true
+    return this.#hasRun && !isDoubted ? { state: 'up', value: 0, detail: '' } : undefined
   }
 
   stop(): void {
@@ -94,7 +105,7 @@ export class Trackers {
 
   #check(kind: 'script' | 'process', { name, weight, reverse }: Track): Tracked {
     const running = this.#running.get(`${kind} ${name}`)
-    const { state, detail } = running?.tracker.level ?? { state: 'init', detail: '' }
+    const { state, detail } = levelOf(running)
     const turned = !reverse || state === 'init' ? state : state === 'up' ? 'down' : 'up'
     return { label: `${kind} ${name}`, state: turned, weight: weight ?? running?.weight ?? 0, value: 0, detail }
   }
@@ -102,10 +113,16 @@ export class Trackers {
   /** keepalived: the number times the weight; with weight 0 any number but 0 is a fault. */
   #file({ name, weight, reverse }: Track): Tracked {
     const running = this.#running.get(`file ${name}`)
-    const { value, detail } = running?.tracker.level ?? { value: 0, detail: '' }
+    const { value, detail } = levelOf(running)
     const factor = (weight ?? running?.weight ?? 1) * (reverse ? -1 : 1)
     const label = `file ${name}`
     if (factor === 0) return { label, state: value === 0 ? 'up' : 'down', weight: 0, value: 0, detail }
     return { label, state: 'up', weight: 0, value: value * factor, detail: detail || `${value} × ${factor}` }
   }
+}
+
+/** As far as is known; of one that is not there, nothing is. */
+function levelOf(running: Running | undefined): TrackState {
+  const level = running?.tracker.level ?? { state: 'init', value: 0, detail: '' }
+  return level.state === 'init' ? (running?.assumed ?? level) : level
 }

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
 import type { NativeAdvertSender } from '../os/addon.js'
 import type { Datagram } from './outbox.js'
 import type { Wire } from './wire.js'
@@ -12,6 +13,8 @@ export interface BeatPorts {
   readonly id: number
   /** Where the main loop sends: an advert is due. */
   readonly onDue: () => void
+  /** The thread does not take a plan: the main loop sends the next advert. */
+  readonly onError: (error: string) => void
 }
 
 export interface BeatPlan {
@@ -108,15 +111,17 @@ export class Beat {
         ...to
       }))
     )
-    sender.plan(id, {
-      socket: wire.native,
-      adverts,
-      repeat: aheadMs === null,
-      firstAtMs: dueAt,
-      intervalMs,
-      silenceMs,
-      sinceMs: Math.max(this.lastSentAt, 0)
-    })
+    try {
+      const sinceMs = Math.max(this.lastSentAt, 0)
+      const repeat = aheadMs === null
+      sender.plan(id, { socket: wire.native, adverts, repeat, firstAtMs: dueAt, intervalMs, silenceMs, sinceMs })
+    } catch (error) {
+      // No descriptor is left, for one: then the main loop sends, which is late at the worst.
+      sender.clear(id)
+      this.#ports.onError(messageOf(error))
+      this.#timer = clock.after(dueAt - clock.now(), onDue)
+      return
+    }
     if (aheadMs !== null) this.#timer = clock.after(aheadMs / SIGNINGS, () => this.refresh())
   }
 }

@@ -132,6 +132,13 @@ export class Diagnosis {
     )
   }
 
+  /** The thread does not take an advert: the main loop sends it. */
+  notOnTime(error: string): void {
+    const suppressed = this.#throttle.pass('not on time')
+    if (suppressed !== undefined)
+      this.#ports.log.warn({ error, suppressed }, 'the thread takes no advert: the main loop sends it')
+  }
+
   /** Adverts come from our own address. */
   ownAddress(source: string): void {
     this.#raise('duplicate-address', source, 'adverts come from our own address')

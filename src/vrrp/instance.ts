@@ -15,14 +15,13 @@ import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { leaseSeconds, stallMs } from './timing.js'
+import { leaseSeconds, retryRefusedMs, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
 
 type TimerName = 'masterDown' | 'preemptDelay' | 'retry'
 
-const RETRY_REFUSED_ADDRESS_MS = 5000
 /** Who may not take over yet looks again this often. */
 const LOOK_AGAIN_MS = 250
 
@@ -46,6 +45,7 @@ export class Instance implements Listener, Member {
   #around: Surroundings | undefined
   #priority: number
   #addressFault: string | undefined
+  #refusals = 0
   #since: Date
   #reason = 'start'
   #isStopped = false
@@ -72,7 +72,8 @@ export class Instance implements Listener, Member {
       setup: () => this.#setup,
       source: () => this.#own(),
       priority: () => this.#priority,
-      onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() })
+      onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() }),
+      onError: (error) => this.#diagnosis.notOnTime(error)
     })
     this.#announcer = new Announcer(config.garp, {
       ...ports,
@@ -119,7 +120,7 @@ export class Instance implements Listener, Member {
     const hasMoved = this.#around !== undefined && macsOf(this.#around) !== macsOf(around)
     this.#around = around
     this.#stepBackIfStalled()
-    this.#voice.followWire()
+    this.#voice.follow(around.source)
     this.#addresses.place((dev) => around.linkOf(dev)?.index ?? null)
     this.#setPriority()
     this.#judge()
@@ -180,7 +181,7 @@ export class Instance implements Listener, Member {
   }
 
   groupChanged(): void {
-    if (this.#around !== undefined && !this.#isStopped) this.#judge()
+    this.#judge()
   }
 
   /** Leaves the election (a master says so by priority 0 at once). Resolves when the advert has left and the addresses are gone. */
@@ -240,7 +241,7 @@ export class Instance implements Listener, Member {
 
   #judge(): void {
     const around = this.#around
-    if (around === undefined) return
+    if (around === undefined || this.#isStopped) return
     const own = faultsOf({ ...around, interface: this.config.interface, addressFault: this.#addressFault })
     this.#group?.setFaults(this, own)
     this.#dispatch({ type: 'faults', faults: [...own, ...(this.#group?.faultsFor(this) ?? [])] })
@@ -375,6 +376,7 @@ export class Instance implements Listener, Member {
   /** These are on their interfaces, newly or again. */
   #onHeld(fresh: readonly VirtualAddress[]): void {
     if (this.#state.role !== 'MASTER') return
+    if (this.#addresses.isHeld) this.#refusals = 0
     this.#announcer.announce(this.#whereabouts(fresh))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
     if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
@@ -386,7 +388,7 @@ export class Instance implements Listener, Member {
 
   #onRefused(reason: string): void {
     this.#setAddressFault(reason)
-    this.#timers.after('retry', RETRY_REFUSED_ADDRESS_MS, () => this.#setAddressFault(undefined))
+    this.#timers.after('retry', retryRefusedMs(this.#refusals++), () => this.#setAddressFault(undefined))
   }
 
   #setAddressFault(reason: string | undefined): void {

@@ -31,6 +31,12 @@ export const earliestTakeoverMs = (pace: Pace): number => pace.downTimerAdverts 
  */
 export const stallMs = (pace: Pace): number => Math.max(pace.downTimerAdverts, 1.5) * pace.advertIntMs
 
+/**
+ * When an address that the kernel refused is tried again: a node that cannot hold it would take the mastership from one
+ * that can each time. @param before how often it was refused in a row, before this time
+ */
+export const retryRefusedMs = (before: number): number => Math.min(300_000, 5000 * 2 ** Math.min(before, 10))
+
 /** How late the kernel may be with removing an address whose lifetime has run out: measured, 0.03 to 1.25 s. */
 const KERNEL_LATENESS_MS = 1250
 

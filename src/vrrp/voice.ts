@@ -15,6 +15,8 @@ export interface Speaker {
   readonly priority: () => number
   /** An advert is due, where the main loop sends them. */
   readonly onDue: () => void
+  /** The thread does not take an advert: the main loop sends it. */
+  readonly onError: (error: string) => void
 }
 
 /** What an instance says on the wire: one advert at once, or one on time, again and again. */
@@ -23,13 +25,14 @@ export class Voice {
   readonly #speaker: Speaker
   readonly #beat: Beat
   #native: unknown
+  #source: string | undefined
   #sent = 0
   #zeroSent = 0
 
   constructor(ports: Pick<InstancePorts, 'wire' | 'sender' | 'id' | 'clock'>, speaker: Speaker) {
     this.#ports = ports
     this.#speaker = speaker
-    this.#beat = new Beat({ ...ports, onDue: speaker.onDue })
+    this.#beat = new Beat({ ...ports, onDue: speaker.onDue, onError: speaker.onError })
   }
 
   /** When the last advert of a mastership left, by whoever sent it. */
@@ -85,9 +88,11 @@ export class Voice {
     this.#beat.refresh()
   }
 
-  /** The wire may have been opened anew. */
-  followWire(): void {
-    if (this.#ports.wire.native !== this.#native) this.refresh()
+  /** The wire may have been opened anew, and adverts may come from another address. */
+  follow(source: string | undefined): void {
+    const isSame = this.#ports.wire.native === this.#native && source === this.#source
+    this.#source = source
+    if (!isSame) this.refresh()
   }
 
   #datagrams(priority: number, inMs: number): Datagram[] {

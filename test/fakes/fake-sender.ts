@@ -6,7 +6,11 @@ export class FakeSender implements Pick<NativeAdvertSender, 'plan' | 'clear' | '
   readonly proofs: number[] = []
   readonly #states = new Map<number, AdvertState>()
 
+  /** What the next plans are refused by. */
+  refusal: Error | undefined
+
   plan(id: number, plan: AdvertPlan): void {
+    if (this.refusal !== undefined) throw this.refusal
     this.told.push({ id, plan })
     this.#note(id, { lastSentAtMs: Math.max(plan.sinceMs, this.state(id)?.lastSentAtMs ?? 0) })
   }

@@ -90,6 +90,11 @@ told([
     'f:6:60: there is no key 2, and adverts must be signed with one: use 1'
   ],
   [
+    'a time window that is shorter than adverts are signed ahead',
+    instance4('auth_hmac: { key: [ { id: 1, file: /k } ], time_window: 2s }'),
+    'f:6:61: adverts are signed up to two intervals ahead, and the clocks of two nodes differ: use at least 3s, three times advert_int, or leave it out'
+  ],
+  [
     'a VRID twice on a link and family',
     instance4() + second('VI_2', 'virtual_router_id: 88', 'virtual_ipaddress: [ 10.0.0.98 ]'),
     'f:8:24: VRID 88 is already used on bond0 by VI_1: give each group on a link its own, 1 to 255'

@@ -101,8 +101,37 @@ t.test('a reload lets what is as it was go on with what it knows, and makes anew
   one.configure(config(SCRIPT, '', 5))
   t.strictSame(made[0]?.calls, ['start', 'stop'])
   t.equal(made.length, 4)
-  t.match(trackedOf(one, SCRIPT), [{ label: 'script chk', state: 'init', weight: 5 }])
+  const label = 'script chk'
+  t.match(
+    trackedOf(one, SCRIPT),
+    [{ label, state: 'up', weight: 5 }],
+    'what was known of it counts until it knows better'
+  )
+  find('chk').level = { state: 'down', value: 0, detail: 'exit status 1' }
+  t.match(trackedOf(one, SCRIPT), [{ label, state: 'down', detail: 'exit status 1' }])
 })
+
+t.test(
+  'what a reload adds is no fault before its first result, unless it says init_fail; at the start it is',
+  async (t) => {
+    const { one, find } = trackers()
+    one.configure(config(SCRIPT))
+    t.match(trackedOf(one, SCRIPT), [{ state: 'init' }])
+    one.configure(config(''))
+    one.configure(config(SCRIPT))
+    t.match(trackedOf(one, SCRIPT), [{ state: 'up' }])
+    find('chk').level = { state: 'down', value: 0, detail: '' }
+    t.match(trackedOf(one, SCRIPT), [{ state: 'down' }])
+    const doubted = configOf(`
+vrrp_script: [ { name: chk, script: /bin/true, init_fail: true } ]
+vrrp: [ { name: A, interface: e, virtual_router_id: 1, virtual_ipaddress: [ 10.0.0.1 ], track_script: [ chk ] } ]
+`)
+    const other = trackers().one
+    other.configure(config(''))
+    other.configure(doubted)
+    t.match(trackedOf(other, SCRIPT), [{ state: 'init' }])
+  }
+)
 
 t.test('stopping stops each once', async (t) => {
   const { one, made } = trackers()

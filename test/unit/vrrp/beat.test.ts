@@ -11,7 +11,11 @@ function beat(sender: FakeSender | null = new FakeSender()) {
   const due: number[] = []
   const made: number[] = []
   const wire: { native: ReturnType<typeof socketNamed> | undefined } = { native: socketNamed('first') }
-  const one = new Beat({ clock, wire, sender, id: 7, onDue: () => due.push(clock.now()) })
+  const errors: string[] = []
+  const onError = (error: string): void => {
+    errors.push(error)
+  }
+  const one = new Beat({ clock, wire, sender, id: 7, onDue: () => due.push(clock.now()), onError })
   const plan = (overrides: Partial<BeatPlan> = {}): BeatPlan => ({
     afterMs: 1000,
     intervalMs: 1000,
@@ -23,7 +27,7 @@ function beat(sender: FakeSender | null = new FakeSender()) {
     signedAheadMs: null,
     ...overrides
   })
-  return { clock, one, due, made, wire, plan, sender: sender ?? new FakeSender() }
+  return { clock, one, due, made, wire, plan, errors, sender: sender ?? new FakeSender() }
 }
 
 t.test('an advert that can be repeated is planned once, for its due time', async (t) => {
@@ -144,4 +148,15 @@ t.test('the last sending is the later one of the thread’s and the main loop’
   await clock.advance(1500)
   one.noteSent()
   t.equal(one.lastSentAt, 1500)
+})
+
+t.test('a thread that takes no plan is no end: the main loop sends the advert when it is due', async (t) => {
+  const { clock, one, sender, plan, due, errors } = beat()
+  sender.refusal = new Error('dup: Too many open files')
+  one.noteSent()
+  one.start(plan())
+  t.strictSame(errors, ['dup: Too many open files'])
+  t.strictSame(sender.told, [{ clear: 7 }], 'it says nothing by itself any more')
+  await clock.advance(1000)
+  t.strictSame(due, [1000])
 })
