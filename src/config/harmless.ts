@@ -51,10 +51,16 @@ const named = (list: unknown, serial: number): unknown =>
 function address(root: unknown, path: readonly PropertyKey[], serial: number): string {
   const instance = path.slice(0, 2).reduce<unknown>((here, part) => property(here, part), root)
   const all = property(instance, 'virtual_ipaddress')
-  const texts = Array.isArray(all) ? all.map((one) => String(property(one, 'address') ?? one)) : []
+  const texts = Array.isArray(all) ? all.map(addressText) : []
   // The first that looks like an address at all, as for the instance itself.
   const isIpv6 = texts.find((text) => /[.:]/.test(text))?.includes(':') === true
   return isIpv6 ? `fe80::ffff:${(serial & 0xffff).toString(16)}` : address4(serial)
+}
+
+/** What an item says of its address; anything may stand there, also what cannot be made a text. */
+function addressText(item: unknown): string {
+  const text = property(item, 'address') ?? item
+  return typeof text === 'string' ? text : ''
 }
 
 /** Of the block for benchmarks (RFC 2544): in no configuration. */
