@@ -98,7 +98,8 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
 
   /** The cross wires: an instance whose services cannot be served is no master. proxy and vrrp never hear of each other. */
   function servingOf(instance: VrrpConfig): { readonly faults: readonly string[]; readonly tier: Tier } {
-    const serving = services.filter((service) => serves(service, instance))
+    const virtual = virtualAddresses({ vrrp: [instance] })
+    const serving = services.filter((service) => serves(service, virtual))
     const faults = serving.map((service) => service.fault).filter((fault) => fault !== undefined)
     if (!isAlive && services.length > 0) faults.push('the data plane stands still')
     const reaches = serving.map((service) => service.reach(isOwnAddress))
@@ -177,7 +178,6 @@ function openSender(
 }
 
 /** Whether a service is what clients of the instance's addresses reach: it listens on one of them, or on the wildcard. */
-function serves(service: Service, instance: VrrpConfig): boolean {
-  const virtual = virtualAddresses({ vrrp: [instance] })
+function serves(service: Service, virtual: ReadonlySet<string>): boolean {
   return service.binds.some(({ host }) => host === '0.0.0.0' || host === '::' || virtual.has(host))
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { Config, VrrpConfig } from '../config/schema.js'
 import type { Netlink } from '../os/netlink.js'
+import { addressesOf } from '../vrrp/addresses.js'
 import { SyncGroup } from '../vrrp/group.js'
 import type { HmacKey } from '../vrrp/hmac.js'
 import { Instance } from '../vrrp/instance.js'
@@ -217,8 +218,4 @@ function withGroupTracks(config: VrrpConfig, { groups }: Config): VrrpConfig {
 
 /** Every address that the instances hold between them. */
 export const virtualAddresses = (config: Pick<Config, 'vrrp'>): ReadonlySet<string> =>
-  new Set(
-    config.vrrp.flatMap((one) =>
-      [...one.virtualIpaddress, ...one.virtualIpaddressExcluded].map(({ address }) => address)
-    )
-  )
+  new Set(config.vrrp.flatMap(addressesOf).map(({ address }) => address))

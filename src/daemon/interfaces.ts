@@ -40,7 +40,6 @@ export class Interface {
   /** What had been received when the link came up. */
   #receivedBefore = 0
   #isAsking = false
-  /** Asking has shown that something was received: the instances do not know it yet. */
 
   constructor(name: string, ports: InterfacePorts) {
     this.name = name

@@ -2,6 +2,7 @@ import { formatPrefix } from '../base/ip.js'
 import type { Config } from '../config/schema.js'
 import type { Netlink } from '../os/netlink.js'
 import { type KernelAddress, VIPD_PROTOCOL } from '../os/rtnetlink.js'
+import { addressesOf } from '../vrrp/addresses.js'
 
 /**
  * Removes the addresses that a dead daemon left: those that carry vipd's mark, whatever the configuration says now,
@@ -34,7 +35,7 @@ function isConfigured(
   return (config?.vrrp ?? []).some(
     (instance) =>
       instance.priority !== 255 &&
-      [...instance.virtualIpaddress, ...instance.virtualIpaddressExcluded].some(
+      addressesOf(instance).some(
         (vip) =>
           netlink.link(vip.dev ?? instance.interface)?.index === address.index &&
           formatPrefix(vip) === formatPrefix(address.prefix)

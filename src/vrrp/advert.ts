@@ -1,4 +1,5 @@
 import { addressBytes, type Family, formatAddress } from '../base/ip.js'
+import { internetChecksum } from './checksum.js'
 
 /**
  * The advertisement on the wire, VRRP version 2 (RFC 2338, RFC 3768) and 3 (RFC 9568).
@@ -178,14 +179,4 @@ function pseudoHeader(envelope: Envelope, length: number): Uint8Array {
       ? [0, IP_PROTOCOL_VRRP, length >> 8, length & 0xff]
       : [0, 0, length >> 8, length & 0xff, 0, 0, 0, IP_PROTOCOL_VRRP]
   return Uint8Array.from([...source, ...destination, ...tail])
-}
-
-/** RFC 1071 over two pieces, the first of even length. Over a packet that carries its right checksum it is 0. */
-function internetChecksum(head: Uint8Array, body: Uint8Array): number {
-  let sum = 0
-  for (const bytes of [head, body]) {
-    for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)
-  }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
 }

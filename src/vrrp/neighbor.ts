@@ -1,4 +1,5 @@
 import { addressBytes } from '../base/ip.js'
+import { internetChecksum } from './checksum.js'
 
 const BROADCAST = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
 const NOBODY = [0, 0, 0, 0, 0, 0]
@@ -59,7 +60,8 @@ export function unsolicitedNa(mac: Uint8Array, address: string, isRouter: boolea
     ...ip,
     ...[2, 1, ...mac] // target link-layer address, one unit of 8 bytes
   ]
-  const sum = checksum([...ip, ...ALL_NODES, 0, 0, 0, NA_BYTES, 0, 0, 0, ICMPV6, ...message])
+  const pseudoHeader = Uint8Array.from([...ip, ...ALL_NODES, 0, 0, 0, NA_BYTES, 0, 0, 0, ICMPV6])
+  const sum = internetChecksum(pseudoHeader, Uint8Array.from(message))
   message.splice(2, 2, sum >> 8, sum & 0xff)
   return Uint8Array.from([
     ...ALL_NODES_MAC,
@@ -74,11 +76,3 @@ export function unsolicitedNa(mac: Uint8Array, address: string, isRouter: boolea
 
 /** A MAC as people write it: 'aa:bb:cc:dd:ee:ff'. */
 export const macText = (mac: Uint8Array): string => [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
-
-/** RFC 1071, of an even number of bytes. */
-function checksum(bytes: readonly number[]): number {
-  let sum = 0
-  for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16)
-  return ~sum & 0xffff
-}

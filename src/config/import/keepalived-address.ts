@@ -1,8 +1,9 @@
 import { addressBytes, type Family, parsePrefix } from '../../base/ip.js'
 import { type Directive, keywordOf } from './directive.js'
 import { addressParameters } from './keepalived-address-words.js'
+import { gatherItems } from './keepalived-draft.js'
 import type { Report } from './report.js'
-import { entry, type Item, item, type ListNode, leftBehind, list, map, type Node, scalar } from './yaml-tree.js'
+import { entry, item, type ListNode, list, map, type Node, scalar } from './yaml-tree.js'
 
 /** What the addresses of an instance have to be judged by. */
 export interface AddressScope {
@@ -13,24 +14,16 @@ export interface AddressScope {
 
 /** virtual_ipaddress and virtual_ipaddress_excluded: the addresses, with where and how they are held. */
 export function importAddresses(block: Directive, scope: AddressScope, report: Report): ListNode {
-  const items: Item[] = []
-  let behind: readonly string[] = []
-  for (const line of block.block ?? []) {
+  const { items, behind } = gatherItems(report, block, (line) => {
     const address = keywordOf(line)
     const family = parsePrefix(address)?.family
-    if (family !== undefined && scope.family !== undefined && family !== scope.family) {
-      const text =
-        'is of another family than the first address, so keepalived ignores it and nobody holds it: left out. To have it held, put it into virtual_ipaddress_excluded'
-      report.add('warning', line, address, text)
-      behind = [...behind, ...leftBehind(line)]
-      continue
-    }
-    report.carry(line)
-    const place = { file: report.file, line: line.line }
-    const node = addressNode(line, scope, report)
-    items.push(item(node, { above: [...behind, ...line.above], beside: line.beside, place }))
-    behind = []
-  }
+    if (family === undefined || scope.family === undefined || family === scope.family)
+      return addressNode(line, scope, report)
+    const text =
+      'is of another family than the first address, so keepalived ignores it and nobody holds it: left out. To have it held, put it into virtual_ipaddress_excluded'
+    report.add('warning', line, address, text)
+    return undefined
+  })
   return list(items, true, [...behind, ...block.tail])
 }
 

@@ -6,6 +6,7 @@ import {
   type Entry,
   entry,
   type Item,
+  item,
   type ListNode,
   leftBehind,
   list,
@@ -75,6 +76,32 @@ export function addList(draft: Draft, key: string, node: ListNode, line: Directi
   draft.entries.splice(earlier, 1)
   const items = [...before.items, ...node.items]
   draft.entries.push(entry(key, list(items, node.flow, [...before.tail, ...node.tail]), from(draft, line)))
+}
+
+/**
+ * The lines of a block as the items of a list, each with its comments.
+ * @param nodeOf a line's item; undefined when it is left out, which it has told
+ * @returns the items, and the comments of what was left out behind the last of them
+ */
+export function gatherItems(
+  report: Report,
+  block: Directive,
+  nodeOf: (line: Directive, before: readonly Item[]) => Node | undefined
+): { readonly items: readonly Item[]; readonly behind: readonly string[] } {
+  const items: Item[] = []
+  let behind: readonly string[] = []
+  for (const line of block.block ?? []) {
+    const node = nodeOf(line, items)
+    if (node === undefined) {
+      behind = [...behind, ...leftBehind(line)]
+      continue
+    }
+    report.carry(line)
+    const place = { file: report.file, line: line.line }
+    items.push(item(node, { above: [...behind, ...line.above], beside: line.beside, place }))
+    behind = []
+  }
+  return { items, behind }
 }
 
 /** Comments and place of a line that becomes an entry; what was left out before it stands above. */

@@ -1,8 +1,8 @@
 import { type Directive, keywordOf } from './directive.js'
-import { addList, type Draft, hasKey, leave, nameFrom, signedOr } from './keepalived-draft.js'
+import { addList, type Draft, gatherItems, hasKey, leave, nameFrom, signedOr } from './keepalived-draft.js'
 import type { Tracked, TrackedKind } from './keepalived-tracked.js'
 import type { Unweighted } from './keepalived-weights.js'
-import { entry, type Item, item, leftBehind, list, map, type Node, scalar } from './yaml-tree.js'
+import { entry, type Item, list, map, type Node, scalar } from './yaml-tree.js'
 
 /** What the tracks of an instance or a group have to be judged by. */
 export interface TrackScope {
@@ -24,19 +24,9 @@ const KINDS: Readonly<Record<TrackKey, TrackedKind | undefined>> = {
 
 /** track_interface, track_script, track_file or track_process of an instance or a group. */
 export function takeTracks(draft: Draft, block: Directive, key: TrackKey, scope: TrackScope): void {
-  const items: Item[] = []
-  let behind: readonly string[] = []
-  for (const line of block.block ?? []) {
-    const node = trackNode(draft, line, key, scope, items)
-    if (node === undefined) {
-      behind = [...behind, ...leftBehind(line)]
-      continue
-    }
-    draft.report.carry(line)
-    const place = { file: draft.report.file, line: line.line }
-    items.push(item(node, { above: [...behind, ...line.above], beside: line.beside, place }))
-    behind = []
-  }
+  const { items, behind } = gatherItems(draft.report, block, (line, before) =>
+    trackNode(draft, line, key, scope, before)
+  )
   const tail = [...behind, ...block.tail]
   if (items.length > 0) addList(draft, key, list(items, true, tail), block)
   else {

@@ -1,8 +1,8 @@
 import { addressBytes, canonicalAddress, type Family, familyOf } from '../../base/ip.js'
 import { argumentOf, type Directive, keywordOf } from './directive.js'
 import { isLinkLocal6 } from './keepalived-address.js'
-import { add, addList, type Draft, leave, leaveOut } from './keepalived-draft.js'
-import { entry, type Item, item, leftBehind, list, map, type Node, numberOr, scalar } from './yaml-tree.js'
+import { add, addList, type Draft, gatherItems, leave, leaveOut } from './keepalived-draft.js'
+import { entry, list, map, type Node, numberOr, scalar } from './yaml-tree.js'
 
 /** What the peers of an instance have to be judged by. */
 export interface UnicastScope {
@@ -17,20 +17,8 @@ export interface UnicastScope {
 
 /** unicast_peer: the other nodes, with what vipd checks of their adverts and keepalived does not. */
 export function takePeers(draft: Draft, block: Directive, scope: UnicastScope): void {
-  const items: Item[] = []
   const seen = new Set<string>()
-  let behind: readonly string[] = []
-  for (const line of block.block ?? []) {
-    const node = peerNode(draft, line, scope, seen)
-    if (node === undefined) {
-      behind = [...behind, ...leftBehind(line)]
-      continue
-    }
-    draft.report.carry(line)
-    const place = { file: draft.report.file, line: line.line }
-    items.push(item(node, { above: [...behind, ...line.above], beside: line.beside, place }))
-    behind = []
-  }
+  const { items, behind } = gatherItems(draft.report, block, (line) => peerNode(draft, line, scope, seen))
   if (items.length === 0) {
     leave(draft, block)
     const text =
