@@ -1,3 +1,4 @@
+import { clashes, formatBind } from '../base/bind.js'
 import { formatHostPort } from '../base/ip.js'
 import { duplicates, errorAt, type Problem } from './problem.js'
 import type { Config, ServiceConfig } from './schema.js'
@@ -19,7 +20,7 @@ export function serviceProblems(one: ServiceConfig, index: number): Problem[] {
         )
       )
     }
-    if (one.bind.some((bind) => formatHostPort(bind) === formatHostPort(server.address))) {
+    if (one.bind.some((bind) => formatBind(bind) === formatHostPort(server.address))) {
       problems.push(
         errorAt(
           ['proxy', index, 'servers', i, 'address'],
@@ -38,15 +39,12 @@ export function sharedListeners(config: Config): Problem[] {
   )
   const problems: Problem[] = []
   for (const [i, later] of all.entries()) {
-    const clash = all.slice(0, i).find(({ bind }) => {
-      const isSame = bind.host === later.bind.host || isWildcard(bind.host) || isWildcard(later.bind.host)
-      return bind.port === later.bind.port && bind.family === later.bind.family && isSame
-    })
+    const clash = all.slice(0, i).find(({ bind }) => clashes(bind, later.bind))
     if (clash !== undefined) {
       problems.push(
         errorAt(
           later.path,
-          `${formatHostPort(later.bind)} clashes with ${formatHostPort(clash.bind)} of ${clash.service.name}: give each listener its own address and port`
+          `${formatBind(later.bind)} clashes with ${formatBind(clash.bind)} of ${clash.service.name}: give each listener its own address and port`
         )
       )
     }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { listensOn } from '../base/bind.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { History } from '../base/history.js'
@@ -6,10 +7,11 @@ import type { Log } from '../base/log.js'
 import type { CheckConfig, Config, VrrpConfig } from '../config/schema.js'
 import { tcpProbe } from '../health/tcp.js'
 import { Notifier } from '../notify/notifier.js'
-import type { Addon, NativeAdvertSender, NativeDataPlane, NativeProber } from '../os/addon.js'
+import type { Addon, NativeAdvertSender, NativeProber } from '../os/addon.js'
 import { run, splitCommand } from '../os/exec.js'
 import { sendMail } from '../os/mail.js'
 import { Netlink } from '../os/netlink.js'
+import type { NativeDataPlane } from '../os/plane.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { programProblem } from '../os/safe-program.js'
@@ -179,5 +181,5 @@ function openSender(
 
 /** Whether a service is what clients of the instance's addresses reach: it listens on one of them, or on the wildcard. */
 function serves(service: Service, virtual: ReadonlySet<string>): boolean {
-  return service.binds.some(({ host }) => host === '0.0.0.0' || host === '::' || virtual.has(host))
+  return service.binds.some((bind) => listensOn(bind, virtual))
 }

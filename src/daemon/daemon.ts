@@ -227,7 +227,8 @@ export class Daemon implements Control {
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
     const virtual = virtualAddresses(this.#config)
     const resigned = election.stop()
-    for (const service of services) service.stop(service.binds.some((bind) => virtual.has(bind.host)))
+    for (const service of services)
+      service.stop(service.binds.some((bind) => bind.kind === 'tcp' && virtual.has(bind.host)))
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])

@@ -2,7 +2,18 @@ import type { Clock, Timer } from '../base/clock.js'
 
 /** What a probe found, in haproxy's codes. */
 export interface CheckResult {
+  /** Ready: it may have new connections. */
   readonly isOk: boolean
+  /** Not ready, but it answers: sessions go on, new ones go elsewhere. Absent: as `isOk`. */
+  readonly isAlive?: boolean
+  /** It said that it is shutting down: not ready at once, however large `fall` is. */
+  readonly isLeaving?: boolean
+  /** What an agent asked for: a share of the weight in percent, a state, a limit of sessions. */
+  readonly advice?: {
+    readonly weightPercent?: number
+    readonly state?: 'ready' | 'drain' | 'maint'
+    readonly maxconn?: number
+  }
   /** L4OK, L4CON, L4TOUT … */
   readonly code: string
   /** What the system said: 'ECONNREFUSED'. */

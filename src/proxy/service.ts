@@ -1,10 +1,11 @@
+import { formatBind } from '../base/bind.js'
 import type { Clock, Timer } from '../base/clock.js'
 import { errnoOf, messageOf } from '../base/errors.js'
 import { formatHostPort } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { CheckConfig, ServiceConfig } from '../config/schema.js'
 import { Checker, type CheckResult, type Probe, SOCKERR } from '../health/checker.js'
-import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/addon.js'
+import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/plane.js'
 import { effective, newServer, observe, type Reach, reachOf, type Server } from './pool.js'
 import { type ServiceStatus, serviceStatus } from './snapshot.js'
 import { tableOf } from './table.js'
@@ -147,12 +148,12 @@ export class Service {
     }
     if (this.#fault === before) return
     if (this.#fault !== undefined) this.#log.error({ reason: this.#fault }, 'cannot listen')
-    else this.#log.info({ bind: this.#config.bind.map(formatHostPort) }, 'listening')
+    else this.#log.info({ bind: this.#config.bind.map(formatBind) }, 'listening')
     this.#ports.onChange()
   }
 
   #bindFault(error: unknown): string {
-    const binds = this.#config.bind.map(formatHostPort).join(', ')
+    const binds = this.#config.bind.map(formatBind).join(', ')
     switch (errnoOf(error)) {
       case 'EADDRINUSE':
         return `cannot listen on ${binds}: another program listens there (ss -ltnp shows which)`

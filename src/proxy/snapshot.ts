@@ -1,6 +1,7 @@
+import { formatBind } from '../base/bind.js'
 import { formatHostPort } from '../base/ip.js'
 import type { ServiceConfig } from '../config/schema.js'
-import type { ServerCounters, ServiceCounters } from '../os/addon.js'
+import type { ServerCounters, ServiceCounters } from '../os/plane.js'
 import { effective, type Server, type ServerStatus } from './pool.js'
 
 /** What `vipd status` tells of a server. */
@@ -61,8 +62,8 @@ export function serviceStatus(
 ): ServiceStatus {
   return {
     name: config.name,
-    bind: config.bind.map(formatHostPort),
-    balance: config.balance,
+    bind: config.bind.map(formatBind),
+    balance: config.balance.algorithm,
     listening: fault === undefined,
     fault: fault ?? null,
     maxconn: config.maxconn,

@@ -1,4 +1,4 @@
-import type { NativeDataPlane, ServiceTable } from '../../src/os/addon.js'
+import type { NativeDataPlane, ServiceTable } from '../../src/os/plane.js'
 
 /** The data plane as a service sees it: keeps what was published, and refuses to bind when told to. */
 export class FakePlane implements Pick<NativeDataPlane, 'publish' | 'withdraw'> {

@@ -3,16 +3,17 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Test } from 'tap'
-import {
-  addon,
-  type DataPlaneEvent,
-  type DataPlaneOptions,
-  type NativeDataPlane,
-  type ServerCounters,
-  type ServerEntry,
-  type ServiceCounters,
-  type ServiceTable
-} from '../../src/os/addon.js'
+import { addon } from '../../src/os/addon.js'
+import type {
+  DataPlaneEvent,
+  DataPlaneOptions,
+  ListenerEntry,
+  NativeDataPlane,
+  ServerCounters,
+  ServerEntry,
+  ServiceCounters,
+  ServiceTable
+} from '../../src/os/plane.js'
 
 export type Mode = DataPlaneOptions['mode']
 
@@ -50,24 +51,61 @@ export function bench(t: Test, options: Partial<DataPlaneOptions> = {}): Bench {
 export function table(port: number, servers: readonly number[], more: Partial<ServiceTable> = {}): ServiceTable {
   return {
     id: 1,
-    listeners: [{ address: '127.0.0.1', port }],
+    listeners: [listener('127.0.0.1', port)],
     backlog: 1024,
     servers: servers.map((server, index) => entry(index + 1, server)),
     rotation: servers.map((_, index) => index),
+    algorithm: 'rotation',
+    draws: 2,
+    ring: [],
+    balanceFactor: 0,
     retries: 3,
     redispatch: true,
     maxconn: 10_000,
+    rateLimit: 0,
+    sourceMaxconn: 0,
+    deny: [],
+    allow: [],
+    routes: [],
+    isTransparent: false,
     connectTimeoutMs: 2_000,
     clientTimeoutMs: 0,
     serverTimeoutMs: 0,
+    tunnelTimeoutMs: 0,
+    clientFinTimeoutMs: 0,
+    serverFinTimeoutMs: 0,
+    queueTimeoutMs: 0,
+    handshakeTimeoutMs: 2_000,
+    sessionLog: 'off',
+    logSample: 1,
     userTimeoutMs: 0,
     keepalive: { idleS: 0, intervalS: 0, count: 0 },
     ...more
   }
 }
 
+export const listener = (address: string, port: number): ListenerEntry => ({
+  kind: 'tcp',
+  address,
+  port,
+  v4v6: false,
+  interface: '',
+  acceptProxy: false,
+  maxconn: 0
+})
+
 export function entry(id: number, port: number, more: Partial<ServerEntry> = {}): ServerEntry {
-  return { id, address: '127.0.0.1', port, closeSessions: false, ...more }
+  return {
+    id,
+    address: '127.0.0.1',
+    port,
+    weight: 1,
+    maxconn: 0,
+    sendProxy: 0,
+    source: '',
+    closeSessions: '',
+    ...more
+  }
 }
 
 export function portOf(server: net.Server): number {

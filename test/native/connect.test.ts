@@ -195,7 +195,7 @@ for (const mode of MODES) {
       const first = await answered(t, port)
       const second = await answered(t, port)
       t.same([first.text(), second.text()], ['down', 'up'])
-      const servers = [entry(1, ports[0] ?? 0, { closeSessions: true }), entry(2, ports[1] ?? 0)]
+      const servers = [entry(1, ports[0] ?? 0, { closeSessions: 'down' }), entry(2, ports[1] ?? 0)]
       b.plane.publish(table(port, ports, { servers, rotation: [1] }))
       t.equal(await first.over, 'end')
       await until('server told', () => reset.length === 1)

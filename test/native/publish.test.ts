@@ -2,8 +2,21 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { addon, type DataPlaneEvent, type ServiceCounters } from '../../src/os/addon.js'
-import { answered, bench, connect, freePort, type Mode, portOf, python, serveName, table, until } from './bench.js'
+import { addon } from '../../src/os/addon.js'
+import type { DataPlaneEvent, ServiceCounters } from '../../src/os/plane.js'
+import {
+  answered,
+  bench,
+  connect,
+  freePort,
+  listener,
+  type Mode,
+  portOf,
+  python,
+  serveName,
+  table,
+  until
+} from './bench.js'
 
 const MODES: readonly Mode[] = ['copy', 'splice']
 
@@ -134,10 +147,7 @@ t.test('a port that somebody else listens on is refused, and nothing changes', a
   const before = JSON.stringify(b.counters())
 
   const isTaken = (t: Test, port: number, address = '127.0.0.1'): void => {
-    const listeners = [
-      { address: '127.0.0.1', port: mine },
-      { address, port }
-    ]
+    const listeners = [listener('127.0.0.1', mine), listener(address, port)]
     t.throws(() => b.plane.publish({ ...table(mine, []), listeners }), {
       code: 'EADDRINUSE',
       syscall: 'bind',
@@ -217,7 +227,7 @@ for _ in range(400):
 t.test('a wildcard and an address of one service may share a port', async (t) => {
   const b = bench(t)
   const port = await freePort()
-  const listeners = ['0.0.0.0', '127.0.0.1', '127.0.0.1'].map((address) => ({ address, port }))
+  const listeners = ['0.0.0.0', '127.0.0.1', '127.0.0.1'].map((address) => listener(address, port))
   b.plane.publish({ ...table(port, [portOf(await serveName(t, 'x'))]), listeners })
   b.plane.publish({ ...table(port, [portOf(await serveName(t, 'x'))]), listeners: listeners.slice(1) })
   t.equal((await answered(t, port)).text(), 'x')
@@ -226,10 +236,7 @@ t.test('a wildcard and an address of one service may share a port', async (t) =>
 t.test('an address that this host does not have can be listened on', async (t) => {
   const b = bench(t)
   const port = await freePort()
-  const listeners = [
-    { address: '192.0.2.1', port },
-    { address: '2001:db8::1', port }
-  ]
+  const listeners = [listener('192.0.2.1', port), listener('2001:db8::1', port)]
   b.plane.publish({ ...table(port, []), listeners })
   t.equal(b.counters().id, 1)
 })
@@ -238,7 +245,7 @@ t.test('a table that makes no sense is refused', async (t) => {
   const b = bench(t)
   const port = await freePort()
   t.throws(() => b.plane.publish(table(port, [1], { rotation: [1] })), { name: 'RangeError' })
-  t.throws(() => b.plane.publish({ ...table(port, []), listeners: [{ address: 'host.example', port }] }), {
+  t.throws(() => b.plane.publish({ ...table(port, []), listeners: [listener('host.example', port)] }), {
     code: 'EINVAL'
   })
   t.throws(() => new (addon().DataPlane)({ threads: 0, mode: 'copy', maxconn: 1, pipes: 8 }, () => {}), {

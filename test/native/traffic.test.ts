@@ -2,7 +2,20 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type net from 'node:net'
 import t from 'tap'
-import { answered, bench, connect, freePort, type Mode, portOf, serve, serveName, table, until } from './bench.js'
+import {
+  answered,
+  bench,
+  connect,
+  entry,
+  freePort,
+  listener,
+  type Mode,
+  portOf,
+  serve,
+  serveName,
+  table,
+  until
+} from './bench.js'
 
 const MODES: readonly Mode[] = ['copy', 'splice', 'hybrid']
 const BLOCK = randomBytes(1 << 20)
@@ -240,8 +253,8 @@ t.test('it works over IPv6', async (t) => {
   const server = await serve(t, (socket) => socket.end('six'), '::1')
   b.plane.publish({
     ...table(port, []),
-    listeners: [{ address: '::1', port }],
-    servers: [{ id: 1, address: '::1', port: portOf(server), closeSessions: false }],
+    listeners: [listener('::1', port)],
+    servers: [entry(1, portOf(server), { address: '::1' })],
     rotation: [0]
   })
   const client = connect(t, port, '::1')

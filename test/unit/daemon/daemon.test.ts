@@ -5,14 +5,8 @@ import { build } from '../../../src/daemon/build.js'
 import { Interface } from '../../../src/daemon/interfaces.js'
 import { Pulse } from '../../../src/daemon/pulse.js'
 import { sweep } from '../../../src/daemon/sweep.js'
-import type {
-  Addon,
-  DataPlaneEvent,
-  DataPlaneOptions,
-  NativeProber,
-  ProbeResult,
-  ServiceTable
-} from '../../../src/os/addon.js'
+import type { Addon, NativeProber, ProbeResult } from '../../../src/os/addon.js'
+import type { DataPlaneEvent, DataPlaneOptions, ServiceTable } from '../../../src/os/plane.js'
 import { type KernelAddress, type Link, VIPD_PROTOCOL } from '../../../src/os/rtnetlink.js'
 import { Wire, type WirePlace, type WirePorts } from '../../../src/vrrp/wire.js'
 import { link } from '../../fakes/fake-kernel.js'
@@ -260,7 +254,12 @@ t.test('the cross wires', async (t) => {
       }
       withdraw(): void {}
       counters() {
-        return { services: [], heartbeats: state.beats, eventsDropped: 0, bytesSpliced: 0 }
+        return { services: [], heartbeats: state.beats, eventsDropped: 0, recordsDropped: 0, bytesSpliced: 0 }
+      }
+      sessions(): void {}
+      kill(): void {}
+      records(): [] {
+        return []
       }
       stop(): void {}
     }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { CheckConfig, ServiceConfig } from '../../../src/config/schema.js'
 import type { CheckResult } from '../../../src/health/checker.js'
-import type { ServiceCounters } from '../../../src/os/addon.js'
+import type { ServiceCounters } from '../../../src/os/plane.js'
 import { rotation } from '../../../src/proxy/balancer.js'
 import { budget, descriptorsFor, shortage } from '../../../src/proxy/descriptors.js'
 import { effective, isDead, newServer, observe, type Server } from '../../../src/proxy/pool.js'
@@ -137,20 +137,56 @@ t.test('the table is the whole service', async (t) => {
   const servers = [observe(a, result(true), today), observe(b, result(false), today), c]
   t.strictSame(tableOf(3, config, servers, 400), {
     id: 3,
-    listeners: [{ address: '10.32.255.99', port: 8443 }],
+    listeners: [
+      {
+        kind: 'tcp',
+        address: '10.32.255.99',
+        port: 8443,
+        v4v6: false,
+        interface: '',
+        acceptProxy: false,
+        maxconn: 0
+      }
+    ],
     backlog: 500,
     servers: [
-      { id: 0, address: '10.0.0.1', port: 6443, closeSessions: false },
-      { id: 1, address: '10.0.0.2', port: 6443, closeSessions: true },
-      { id: 2, address: '10.0.0.3', port: 6443, closeSessions: false }
+      { id: 0, address: '10.0.0.1', port: 6443, weight: 1, maxconn: 0, sendProxy: 0, source: '', closeSessions: '' },
+      {
+        id: 1,
+        address: '10.0.0.2',
+        port: 6443,
+        weight: 1,
+        maxconn: 0,
+        sendProxy: 0,
+        source: '',
+        closeSessions: 'down'
+      },
+      { id: 2, address: '10.0.0.3', port: 6443, weight: 1, maxconn: 0, sendProxy: 0, source: '', closeSessions: '' }
     ],
     rotation: [0],
+    algorithm: 'rotation',
+    draws: 2,
+    ring: [],
+    balanceFactor: 125,
     retries: 2,
     redispatch: false,
     maxconn: 400,
+    rateLimit: 0,
+    sourceMaxconn: 0,
+    deny: [],
+    allow: [],
+    routes: [],
+    isTransparent: false,
     connectTimeoutMs: 15_000,
     clientTimeoutMs: 3_600_000,
     serverTimeoutMs: 900_000,
+    tunnelTimeoutMs: 0,
+    clientFinTimeoutMs: 0,
+    serverFinTimeoutMs: 0,
+    queueTimeoutMs: 15_000,
+    handshakeTimeoutMs: 5000,
+    sessionLog: 'off',
+    logSample: 100,
     userTimeoutMs: 60_000,
     keepalive: { idleS: 31, intervalS: 10, count: 4 }
   })
@@ -374,8 +410,12 @@ t.test('a service', async (t) => {
       bytesIn: 4,
       bytesOut: 5,
       refused: 6,
+      denied: 21,
+      sourceLimited: 22,
+      malformed: 23,
+      queued: 24,
       acceptPauses: 7,
-      timeouts: { connect: 8, client: 9, server: 10 },
+      timeouts: { connect: 8, client: 9, server: 10, queue: 25, handshake: 26 },
       aborts: { client: 11, server: 12 },
       servers: [
         {
@@ -387,7 +427,8 @@ t.test('a service', async (t) => {
           retries: 17,
           redispatches: 18,
           connectErrors: 19,
-          killed: 20
+          killed: 20,
+          failuresInRow: 27
         }
       ]
     }
