@@ -1,0 +1,47 @@
+import { effective, healthOf, type Server, weightOf } from './pool.js'
+
+/**
+ * Why a server is not plainly UP, in words and with what mends it; null when it is.
+ * @param name `SERVICE/SERVER`, as the commands take it
+ * @param isServing it gets connections all the same
+ */
+export function reasonOf(server: Server, name: string, isServing: boolean): string | null {
+  switch (effective(server)) {
+    case 'UP':
+      return null
+    case 'MAINT':
+      return maintenance(server, name)
+    case 'DOWN':
+      return down(server)
+    case 'DRAIN':
+      return isServing ? `${draining(server, name)}; no server is ready, so it gets connections` : draining(server, name)
+  }
+}
+
+function maintenance({ admin, config }: Server, name: string): string {
+  if (admin.state !== 'maint') return 'its agent asks for maintenance'
+  const by = config.isDisabled ? '`disabled` in the configuration' : 'by order'
+  return `in maintenance, ${by}: \`vipd server ${name} ready\` brings it in`
+}
+
+function down(server: Server): string {
+  const { agent } = server
+  if (agent.isDown) return `its agent says that it is down${quoted(agent.last?.detail)}`
+  return healthOf(server) === 'unknown' ? 'not checked yet' : `found dead: ${checked(server)}`
+}
+
+function draining(server: Server, name: string): string {
+  const { admin, agent, config } = server
+  if (admin.state === 'drain') return `drains by order: \`vipd server ${name} ready\` ends it`
+  if (agent.state === 'drain') return 'its agent asks that it drains'
+  if (healthOf(server) === 'unready') return `alive, but not ready: ${checked(server)}`
+  if (admin.weight === 0) return `weight 0 by order: \`vipd server ${name} weight ${config.weight || 1}\` ends it`
+  return weightOf(server) === 0 && agent.weightPercent === 0 ? 'its agent gives it no weight' : 'its weight is 0'
+}
+
+function checked({ lastCheck }: Server): string {
+  if (lastCheck === null) return 'no check has answered'
+  return lastCheck.detail === '' ? lastCheck.code : `${lastCheck.code} ${lastCheck.detail}`
+}
+
+const quoted = (detail: string | undefined): string => (detail === undefined || detail === '' ? '' : `: ${detail}`)
