@@ -41,7 +41,7 @@ export function observe(server: Server, result: CheckResult, today: Date): Serve
   const { check } = server.config
   if (check === null) return server
   if (result.code === SOCKERR) return { ...server, lastCheck: { ...result, at: today } }
-  const verdict = judge(server.verdict, result.isOk, check)
+  const verdict = judge(server.verdict, result, check)
   const hasFlipped = verdict.status !== server.verdict.status
   return { ...server, verdict, lastCheck: { ...result, at: today }, since: hasFlipped ? today : server.since }
 }
