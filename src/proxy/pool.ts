@@ -1,5 +1,7 @@
 import type { ServerConfig } from '../config/schema.js'
 import { type CheckResult, SOCKERR } from '../health/checker.js'
+import { applyPassive, noFailures, observeLive, type Passive } from '../health/passive.js'
+import * as verdicts from '../health/verdict.js'
 import { judge, unknownVerdict, type Verdict } from '../health/verdict.js'
 import type { ServerOrder } from './orders.js'
 
@@ -25,6 +27,9 @@ export interface Server {
   readonly lastCheck: (CheckResult & { readonly at: Date }) | null
   readonly admin: { readonly state: AdminState; readonly weight: number | null }
   readonly agent: Agent
+  /** Live connections that failed in a row, as last seen; and of those the ones that count for `error_limit`. */
+  readonly failuresInRow: number
+  readonly passive: Passive
   /** It was down or in maintenance: when it comes up, its share grows slowly. */
   readonly isCold: boolean
   /** Monotonic time at which its share began to grow; null: it has never been cold. */
@@ -51,13 +56,19 @@ export const newServer = (id: number, config: ServerConfig, today: Date, isCold 
   lastCheck: null,
   admin: { state: config.isDisabled ? 'maint' : 'ready', weight: null },
   agent: noAgent,
+  failuresInRow: 0,
+  passive: noFailures,
   isCold,
   rampFromMs: null,
   since: today
 })
 
-/** What its checks say. unchecked: it has none, and is taken for ready. unready: it answers, and is not (known to be) ready. */
-export type Health = 'unchecked' | 'unknown' | 'ready' | 'unready' | 'dead'
+/**
+ * What its checks and its agent say: it has no check and is taken for ready; none has finished yet; it is ready; it
+ * answers without saying whether it is ready; it answers that it is not ready; it is gone, as it had said that it
+ * would; it is dead.
+ */
+export type Health = 'unchecked' | 'unknown' | 'ready' | 'unsure' | 'unready' | 'gone' | 'dead'
 
 export function healthOf({ config, verdict, agent }: Server): Health {
   if (agent.isDown) return 'dead'
@@ -67,8 +78,12 @@ export function healthOf({ config, verdict, agent }: Server): Health {
       return 'unknown'
     case 'UP':
       return 'ready'
+    case 'UNSURE':
+      return 'unsure'
+    case 'ALIVE':
+      return 'unready'
     case 'DOWN':
-      return 'dead'
+      return verdicts.isDead(verdict) ? 'dead' : 'gone'
   }
 }
 
@@ -77,25 +92,30 @@ export const weightOf = ({ config, admin, agent }: Server): number =>
   ((admin.weight ?? config.weight) * agent.weightPercent) / 100
 
 /**
- * | ordered, or by the agent | checks           | weight | effective | new connections              | old ones         |
- * |--------------------------|------------------|--------|-----------|------------------------------|------------------|
- * | maint                    | any              | any    | MAINT     | none; it is not checked      | closed           |
- * | ready, drain             | none yet         | any    | DOWN      | none                         | go on            |
- * | ready, drain             | dead             | any    | DOWN      | none                         | closed           |
- * | drain                    | ready, not ready | any    | DRAIN     | none                         | go on            |
- * | ready                    | ready, not ready | 0      | DRAIN     | none                         | go on            |
- * | ready                    | not ready        | > 0    | DRAIN     | when no server is ready      | go on            |
- * | ready                    | ready            | > 0    | UP        | its share                    | go on            |
+ * | ordered, or by the agent | checks                   | weight | effective | new connections               | old ones |
+ * |--------------------------|--------------------------|--------|-----------|-------------------------------|----------|
+ * | maint                    | any                      | any    | MAINT     | none; it is not checked       | closed   |
+ * | ready, drain             | none yet                 | any    | DOWN      | none                          | go on    |
+ * | ready, drain             | dead                     | any    | DOWN      | none                          | closed   |
+ * | ready, drain             | gone, as it had said     | any    | DOWN      | none                          | go on    |
+ * | drain                    | ready, unsure, not ready | any    | DRAIN     | none                          | go on    |
+ * | ready                    | ready, unsure, not ready | 0      | DRAIN     | none                          | go on    |
+ * | ready                    | not ready                | > 0    | DRAIN     | when none is UP or unsure     | go on    |
+ * | ready                    | unsure                   | > 0    | DRAIN     | when none is UP               | go on    |
+ * | ready                    | ready, the last failed   | > 0    | UP        | when no other is UP           | go on    |
+ * | ready                    | ready                    | > 0    | UP        | its share                     | go on    |
  *
- * A server without a check counts as ready. `disabled` is the order `maint` from the start. What is closed stays open
- * with `on_marked_down: none`.
+ * A server without a check counts as ready. `disabled` is the order `maint` from the start. What is closed here stays
+ * open with `on_marked_down: none`.
  */
 export function effective(server: Server): ServerStatus {
   if (server.admin.state === 'maint' || server.agent.state === 'maint') return 'MAINT'
   switch (healthOf(server)) {
     case 'unknown':
+    case 'gone':
     case 'dead':
       return 'DOWN'
+    case 'unsure':
     case 'unready':
       return 'DRAIN'
     case 'unchecked':
@@ -108,9 +128,17 @@ export function effective(server: Server): ServerStatus {
 const isHeldBack = (server: Server): boolean =>
   server.admin.state === 'drain' || server.agent.state === 'drain' || weightOf(server) === 0
 
-/** It answers, is not known to be ready, and nobody holds it back: better than nothing. */
-export const isLastResort = (server: Server): boolean =>
-  effective(server) === 'DRAIN' && healthOf(server) === 'unready' && !isHeldBack(server)
+/**
+ * Its place among those that may get connections, the best first; null: it may not.
+ * UP, UP but its last check failed, unsure, alive but not ready.
+ */
+export function rankOf(server: Server): 0 | 1 | 2 | 3 | null {
+  const status = effective(server)
+  const health = healthOf(server)
+  if (status === 'UP') return health === 'ready' && verdicts.isDoubtful(server.verdict) ? 1 : 0
+  if (status !== 'DRAIN' || isHeldBack(server)) return null
+  return health === 'unsure' ? 2 : 3
+}
 
 /** Its sessions are to be ended: it was found dead, which one that was not checked yet is not, or taken out. */
 export const isDead = (server: Server): boolean => effective(server) === 'MAINT' || healthOf(server) === 'dead'
@@ -121,7 +149,46 @@ export function observe(server: Server, result: CheckResult, now: Moment): Serve
   if (check === null) return server
   const lastCheck = { ...result, at: now.today }
   if (result.code === SOCKERR) return { ...server, lastCheck }
-  return moved(server, { ...server, lastCheck, verdict: judge(server.verdict, result.isOk, check) }, now)
+  return moved(server, { ...server, lastCheck, verdict: judge(server.verdict, result, check) }, now)
+}
+
+/** What an agent answered. One that cannot be asked says nothing, and what it said before holds. */
+export function advised(server: Server, result: CheckResult, now: Moment): Server {
+  const { advice } = result
+  const last = { ...result, at: now.today }
+  if (!answered(result)) return { ...server, agent: { ...server.agent, last } }
+  const agent: Agent = {
+    isDown: result.isSilent === true ? server.agent.isDown : !result.isOk,
+    weightPercent: advice?.weightPercent ?? server.agent.weightPercent,
+    state: advice?.state ?? server.agent.state,
+    maxconn: advice?.maxconn ?? server.agent.maxconn,
+    last
+  }
+  return moved(server, { ...server, agent }, now)
+}
+
+/** haproxy: no connection, a timeout or an answer that is none takes no server down. */
+const answered = ({ code }: CheckResult): boolean => code.startsWith('L7') && !code.endsWith('TOUT') && code !== 'L7RSP'
+
+/**
+ * `observe layer4`: what live connections have come to since the last look, by how many have failed in a row.
+ * @returns the server, and whether anything is in doubt: then its next check is brought forward
+ */
+export function observeConnects(
+  server: Server,
+  failuresInRow: number,
+  now: Moment
+): { readonly server: Server; readonly isDoubted: boolean } {
+  const { check, observe: isObserved } = server.config
+  const seen = server.failuresInRow
+  if (failuresInRow === seen) return { server, isDoubted: false }
+  const counted = { ...server, failuresInRow }
+  if (check === null || !isObserved || effective(server) === 'MAINT') return { server: counted, isDoubted: false }
+  const start = failuresInRow < seen ? noFailures : server.passive
+  const failed = failuresInRow < seen ? failuresInRow : failuresInRow - seen
+  const { passive, act } = observeLive(start, { isConnected: failed === 0, failed }, server.config)
+  const verdict = applyPassive(server.verdict, act, check)
+  return { server: moved(server, { ...counted, passive, verdict }, now), isDoubted: failed > 0 }
 }
 
 /** What the operator asks for. One that comes out of maintenance is checked before it serves. */
@@ -147,7 +214,7 @@ export function reconfigured(server: Server, config: ServerConfig, now: Moment):
   return moved(server, { ...server, config, admin, verdict, agent }, now)
 }
 
-const trusted: Verdict = { status: 'UP', streak: 0 }
+const trusted: Verdict = { ...unknownVerdict, status: 'UP' }
 
 /** What follows from another status: since when, whether it is cold, whether it warms up. */
 function moved(before: Server, after: Server, now: Moment): Server {

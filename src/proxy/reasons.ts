@@ -1,4 +1,4 @@
-import { effective, healthOf, type Server, weightOf } from './pool.js'
+import { effective, healthOf, rankOf, type Server, weightOf } from './pool.js'
 
 /**
  * Why a server is not plainly UP, in words and with what mends it; null when it is.
@@ -8,7 +8,7 @@ import { effective, healthOf, type Server, weightOf } from './pool.js'
 export function reasonOf(server: Server, name: string, isServing: boolean): string | null {
   switch (effective(server)) {
     case 'UP':
-      return null
+      return rankOf(server) === 1 ? `its last check failed, others are asked first: ${checked(server)}` : null
     case 'MAINT':
       return maintenance(server, name)
     case 'DOWN':
@@ -27,16 +27,21 @@ function maintenance({ admin, config }: Server, name: string): string {
 function down(server: Server): string {
   const { agent } = server
   if (agent.isDown) return `its agent says that it is down${quoted(agent.last?.detail)}`
-  return healthOf(server) === 'unknown' ? 'not checked yet' : `found dead: ${checked(server)}`
+  if (healthOf(server) === 'unknown') return 'not checked yet'
+  return healthOf(server) === 'gone'
+    ? `gone, as it had said: ${checked(server)}; sessions that it still has go on`
+    : `found dead: ${checked(server)}`
 }
 
 function draining(server: Server, name: string): string {
   const { admin, agent, config } = server
   if (admin.state === 'drain') return `drains by order: \`vipd server ${name} ready\` ends it`
   if (agent.state === 'drain') return 'its agent asks that it drains'
-  if (healthOf(server) === 'unready') return `alive, but not ready: ${checked(server)}`
   if (admin.weight === 0) return `weight 0 by order: \`vipd server ${name} weight ${config.weight || 1}\` ends it`
-  return weightOf(server) === 0 && agent.weightPercent === 0 ? 'its agent gives it no weight' : 'its weight is 0'
+  if (weightOf(server) === 0) return agent.weightPercent === 0 ? 'its agent gives it no weight' : 'its weight is 0'
+  return healthOf(server) === 'unsure'
+    ? `alive, but whether it is ready is not known: ${checked(server)}`
+    : `alive, but not ready: ${checked(server)}`
 }
 
 function checked({ lastCheck }: Server): string {
