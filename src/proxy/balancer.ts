@@ -52,8 +52,7 @@ export function balance(config: BalanceConfig, shares: readonly Share[]): Balanc
     case 'random':
       return { ...none, algorithm: 'random', rotation: placed(rotation(weights)) }
     case 'source':
-      if (config.hashType === 'map-based')
-        return { ...none, algorithm: 'source', rotation: placed(slots(weights)) }
+      if (config.hashType === 'map-based') return { ...none, algorithm: 'source', rotation: placed(slots(weights)) }
       return { ...none, algorithm: 'consistent', rotation: inTurn, ring: ringOf(shares) }
   }
 }

@@ -1,8 +1,7 @@
 import type { ServerConfig } from '../config/schema.js'
 import { type CheckResult, SOCKERR } from '../health/checker.js'
 import { applyPassive, noFailures, observeLive, type Passive } from '../health/passive.js'
-import * as verdicts from '../health/verdict.js'
-import { judge, unknownVerdict, type Verdict } from '../health/verdict.js'
+import { isDoubtful, isDead as isFoundDead, judge, unknownVerdict, type Verdict } from '../health/verdict.js'
 import type { ServerOrder } from './orders.js'
 
 export type AdminState = 'ready' | 'drain' | 'maint'
@@ -83,7 +82,7 @@ export function healthOf({ config, verdict, agent }: Server): Health {
     case 'ALIVE':
       return 'unready'
     case 'DOWN':
-      return verdicts.isDead(verdict) ? 'dead' : 'gone'
+      return isFoundDead(verdict) ? 'dead' : 'gone'
   }
 }
 
@@ -135,7 +134,7 @@ const isHeldBack = (server: Server): boolean =>
 export function rankOf(server: Server): 0 | 1 | 2 | 3 | null {
   const status = effective(server)
   const health = healthOf(server)
-  if (status === 'UP') return health === 'ready' && verdicts.isDoubtful(server.verdict) ? 1 : 0
+  if (status === 'UP') return health === 'ready' && isDoubtful(server.verdict) ? 1 : 0
   if (status !== 'DRAIN' || isHeldBack(server)) return null
   return health === 'unsure' ? 2 : 3
 }
@@ -235,11 +234,7 @@ function moved(before: Server, after: Server, now: Moment): Server {
 export type Reach = 'serving' | 'local' | 'nothing'
 
 /** @param isServing somebody gets connections; @param isLocal whether an address is this host's own */
-export function reachOf(
-  servers: readonly Server[],
-  isServing: boolean,
-  isLocal: (host: string) => boolean
-): Reach {
+export function reachOf(servers: readonly Server[], isServing: boolean, isLocal: (host: string) => boolean): Reach {
   if (isServing) return 'serving'
   const answers = ({ lastCheck }: Server): boolean => lastCheck?.isOk === true
   const isNear = ({ config }: Server): boolean => isLocal(config.address.host)

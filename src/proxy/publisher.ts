@@ -1,17 +1,15 @@
 import { type Bind, formatBind, listensOn } from '../base/bind.js'
 import type { Clock, Timer } from '../base/clock.js'
 import { errnoOf, messageOf } from '../base/errors.js'
-import type { ListenerEntry, NativeDataPlane, ServiceTable } from '../os/plane.js'
+import type { ListenerEntry, NativeDataPlane } from '../os/plane.js'
 import type { Listeners } from './listeners.js'
+import type { TableBody } from './table.js'
 
 /** A listener that could not be bound is tried again this often. */
 const RETRY_MS = 1000
 /** Where it moves from one service to another, the old one closes a moment later: so often, and so soon one after the other. */
 const HANDOVER_TRIES = 10
 const HANDOVER_MS = 50
-
-/** What is to be published: all but where it listens. */
-export type Body = Omit<ServiceTable, 'listeners'>
 
 export interface PublisherPorts {
   readonly clock: Clock
@@ -26,7 +24,7 @@ export interface PublisherPorts {
  */
 export class Publisher {
   readonly #ports: PublisherPorts
-  #body: Body | undefined
+  #body: TableBody | undefined
   #binds: readonly Bind[] = []
   #listeners: Listeners = { ok: true, entries: [] }
   #inForce: { readonly binds: readonly Bind[]; readonly entries: readonly ListenerEntry[] } | undefined
@@ -72,7 +70,7 @@ export class Publisher {
     this.#patience = isHandover ? HANDOVER_TRIES : 0
   }
 
-  publish(body: Body): void {
+  publish(body: TableBody): void {
     this.#body = body
     this.#isBodyInForce = false
     this.#try()
@@ -104,7 +102,7 @@ export class Publisher {
   }
 
   /** @returns why it could not be done: then nothing has changed */
-  #bind(body: Body, entries: readonly ListenerEntry[]): string | undefined {
+  #bind(body: TableBody, entries: readonly ListenerEntry[]): string | undefined {
     try {
       this.#ports.plane.publish({ ...body, listeners: entries })
       this.#inForce = { binds: this.#binds, entries }
@@ -116,7 +114,7 @@ export class Publisher {
   }
 
   /** Everything but the listeners is put in force, once. */
-  #standFast(body: Body): void {
+  #standFast(body: TableBody): void {
     if (this.#inForce === undefined || this.#isBodyInForce) return
     try {
       this.#ports.plane.publish({ ...body, listeners: this.#inForce.entries })

@@ -14,7 +14,9 @@ export function reasonOf(server: Server, name: string, isServing: boolean): stri
     case 'DOWN':
       return down(server)
     case 'DRAIN':
-      return isServing ? `${draining(server, name)}; no server is ready, so it gets connections` : draining(server, name)
+      return isServing
+        ? `${draining(server, name)}; no server is ready, so it gets connections`
+        : draining(server, name)
   }
 }
 

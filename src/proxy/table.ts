@@ -1,6 +1,6 @@
 import { formatPrefix } from '../base/ip.js'
 import type { ServiceConfig } from '../config/schema.js'
-import type { ListenerEntry, ServerEntry, ServiceTable } from '../os/plane.js'
+import type { ServerEntry, ServiceTable } from '../os/plane.js'
 import { balance, shareOf } from './balancer.js'
 import { choose } from './choice.js'
 import { effective, isDead, type Server } from './pool.js'
@@ -15,14 +15,16 @@ export interface ServiceState {
   readonly servers: readonly Server[]
   /** Servers that are no longer configured: they keep their sessions and get no more. */
   readonly leaving: readonly Server[]
-  readonly listeners: readonly ListenerEntry[]
   readonly routes: readonly Route[]
   readonly maxconn: number
   readonly nowMs: number
 }
 
+/** A service's table but for its listeners: those are what may fail. */
+export type TableBody = Omit<ServiceTable, 'listeners'>
+
 /** A service as it is now → the immutable table that the data plane runs it on. */
-export function tableOf(state: ServiceState): ServiceTable {
+export function tableOf(state: ServiceState): TableBody {
   const { config, servers, nowMs } = state
   const { timeout } = config
   const chosen = choose(servers, config.allbackups).servers
@@ -31,7 +33,6 @@ export function tableOf(state: ServiceState): ServiceTable {
   )
   return {
     id: state.id,
-    listeners: state.listeners,
     backlog: config.backlog,
     servers: [...servers, ...state.leaving].map((server) => entryOf(server, state, chosen)),
     ...balance(config, shares),
