@@ -63,7 +63,7 @@ t.test('any line: nothing throws, and a share is one of 0 to 100', async () => {
 })
 
 /** An agent that does this with each connection. */
-async function agent(t: Test, serve: (socket: Socket) => void): Promise<number> {
+async function agent(t: Test, serve: (socket: Socket) => unknown): Promise<number> {
   const server: Server = createServer((socket) => {
     socket.on('error', () => undefined)
     serve(socket)
