@@ -10,10 +10,10 @@
       "type": "static_library",
       "cflags_cc": ["-fno-exceptions", "-fno-rtti", "-fPIC"],
       "sources": [
-        "src/accept.cc", "src/address.cc", "src/advert_sender.cc", "src/arp_socket.cc", "src/connect.cc",
-        "src/dataplane.cc", "src/datagram.cc", "src/listener.cc", "src/loop_thread.cc", "src/mailbox.cc",
-        "src/prober.cc", "src/publish.cc", "src/pump.cc", "src/session.cc", "src/sockets.cc",
-        "src/traffic.cc", "src/vrrp_socket.cc", "src/worker.cc"
+        "src/accept.cc", "src/address.cc", "src/advert_sender.cc", "src/arp_socket.cc", "src/client_hello.cc",
+        "src/connect.cc", "src/dataplane.cc", "src/datagram.cc", "src/listener.cc", "src/loop_thread.cc",
+        "src/mailbox.cc", "src/networks.cc", "src/prober.cc", "src/proxy_header.cc", "src/publish.cc", "src/pump.cc",
+        "src/session.cc", "src/sockets.cc", "src/traffic.cc", "src/vrrp_socket.cc", "src/worker.cc"
       ]
     },
     {

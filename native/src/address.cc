@@ -28,6 +28,26 @@ std::optional<Address> Address::parse(const std::string& text, std::uint16_t por
   return address;
 }
 
+std::optional<Address> Address::from(const sockaddr* raw) noexcept {
+  Address address;
+  if (raw->sa_family == AF_INET) {
+    std::memcpy(&address.raw_.v4, raw, sizeof address.raw_.v4);
+    return address;
+  }
+  if (raw->sa_family != AF_INET6) return std::nullopt;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, raw, sizeof v6);
+  if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+    address.raw_.v6 = v6;
+    return address;
+  }
+  address.raw_.v4 = {};
+  address.raw_.v4.sin_family = AF_INET;
+  address.raw_.v4.sin_port = v6.sin6_port;
+  std::memcpy(&address.raw_.v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof address.raw_.v4.sin_addr);
+  return address;
+}
+
 std::string Address::text() const {
   char host[INET6_ADDRSTRLEN] = "?";
   if (family() == AF_INET) {

@@ -17,6 +17,9 @@ class Address {
   // Numeric addresses only; an IPv6 zone ("fe80::1%eth0") must name an interface that exists.
   [[nodiscard]] static std::optional<Address> parse(const std::string& text, std::uint16_t port) noexcept;
 
+  // Of what the kernel tells; none when it is no IP address. IPv4 in IPv6 ("::ffff:192.0.2.1") becomes IPv4.
+  [[nodiscard]] static std::optional<Address> from(const sockaddr* raw) noexcept;
+
   [[nodiscard]] const sockaddr* get() const noexcept { return &raw_.any; }
   [[nodiscard]] socklen_t size() const noexcept { return family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6); }
   [[nodiscard]] int family() const noexcept { return raw_.any.sa_family; }
