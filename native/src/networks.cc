@@ -2,16 +2,17 @@
 #include "networks.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 
 namespace vipd {
 
-std::optional<Networks> Networks::parse(const std::vector<std::string>& texts) {
+Result<Networks> Networks::parse(const std::vector<std::string>& texts) {
   Networks networks;
   std::vector<Range> given;
   for (const std::string& text : texts) {
     const std::optional<Range> range = range_of(text);
-    if (!range) return std::nullopt;
+    if (!range) return Errno{EINVAL, "network"};
     given.push_back(*range);
   }
   std::sort(given.begin(), given.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
@@ -25,6 +26,7 @@ std::optional<Networks> Networks::parse(const std::vector<std::string>& texts) {
 }
 
 bool Networks::contains(const Address& address) const noexcept {
+  if (!address.is_ip()) return false;
   const Number number = number_of(address);
   const auto after = [](Number value, const Range& range) { return value < range.first; };
   const auto next = std::upper_bound(ranges_.begin(), ranges_.end(), number, after);
@@ -32,14 +34,8 @@ bool Networks::contains(const Address& address) const noexcept {
 }
 
 Networks::Number Networks::number_of(const Address& address) noexcept {
-  if (address.family() == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address.get());
-    return Number{0xffff} << 32 | ntohl(v4->sin_addr.s_addr);
-  }
   Number number = 0;
-  for (const std::uint8_t byte : reinterpret_cast<const sockaddr_in6*>(address.get())->sin6_addr.s6_addr) {
-    number = number << 8 | byte;
-  }
+  for (const std::uint8_t byte : address.bytes()) number = number << 8 | byte;
   return number;
 }
 

@@ -6,17 +6,18 @@
 #include <vector>
 
 #include "address.h"
+#include "fd.h"
 
 namespace vipd {
 
 // IPv4 is looked at as IPv4 in IPv6 (::ffff:0:0/96), so '::/0' has every address in it. A zone does not count.
 class Networks {
  public:
-  // "10.0.0.0/8", "2001:db8::/32" or one address. Host bits that are set are ignored. None: one of them is no network.
-  [[nodiscard]] static std::optional<Networks> parse(const std::vector<std::string>& texts);
+  // "10.0.0.0/8", "2001:db8::/32" or one address. Host bits that are set are ignored. EINVAL: one of them is no network.
+  [[nodiscard]] static Result<Networks> parse(const std::vector<std::string>& texts);
 
   [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
-  // Costs the logarithm of the number of networks.
+  // Whatever is no IP address is in none. Costs the logarithm of the number of networks.
   [[nodiscard]] bool contains(const Address& address) const noexcept;
   // The same addresses, however they were written.
   [[nodiscard]] bool operator==(const Networks&) const = default;

@@ -34,20 +34,12 @@ bool begins_alike(std::string_view bytes, std::string_view with) noexcept {
   return bytes.substr(0, size) == with.substr(0, size);
 }
 
-// `host`: as it stands in the packet.
+// `host`: as it stands in the packet. IPv4 in IPv6 becomes IPv4, as it does where the kernel tells of it.
 Address endpoint(int family, const char* host, std::uint16_t port) noexcept {
-  if (family == AF_INET) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    std::memcpy(&v4.sin_addr, host, sizeof v4.sin_addr);
-    return *Address::from(reinterpret_cast<const sockaddr*>(&v4));
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  std::memcpy(&v6.sin6_addr, host, sizeof v6.sin6_addr);
-  return *Address::from(reinterpret_cast<const sockaddr*>(&v6));
+  sockaddr_storage raw{};
+  const Address address = Address::from_bytes(family, host, port);
+  std::memcpy(&raw, address.get(), address.size());
+  return Address::from_kernel(raw);
 }
 
 // Cuts the next word off; the words stand one space apart.
