@@ -90,6 +90,7 @@ void Worker::run() {
   runnable_.clear();
   reap();
   services_.clear();
+  static_cast<void>(mailbox_.take());  // listeners that came too late close now
 }
 
 int Worker::wait_ms() const noexcept {

@@ -92,6 +92,14 @@ export async function drip(socket: net.Socket, bytes: Buffer | string): Promise<
   }
 }
 
+/** Waits until each worker has gone round: it knows what was published before. */
+export async function turned(bench: Bench): Promise<void> {
+  const before = bench.plane.counters().heartbeats
+  await until('all have gone round', () =>
+    bench.plane.counters().heartbeats.every((count, worker) => count > (before[worker] ?? 0) + 1)
+  )
+}
+
 /** The next record that a session leaves. */
 export async function nextRecord(bench: Bench): Promise<SessionRecord> {
   let found: SessionRecord | undefined
