@@ -32,7 +32,8 @@ void Worker::on_listener(LocalListener& listener) {
 // False: stop accepting for now.
 bool Worker::accept_one(LocalListener& listener) {
   LocalService& service = *listener.service;
-  ListenerGroup* group = listener.socket.group->maxconn.load(std::memory_order_relaxed) > 0 ? listener.socket.group.get() : nullptr;
+  ListenerGroup* group = listener.socket.group.get();
+  if (group->maxconn.load(std::memory_order_relaxed) == 0) group = nullptr;
   if (!take_slots(listener, group)) return false;
   if (const int error = ready_socket(service); error != 0) {
     give_back_turn(service, group);
@@ -41,7 +42,8 @@ bool Worker::accept_one(LocalListener& listener) {
   }
   sockaddr_storage from;
   socklen_t size = sizeof from;
-  Fd client{::accept4(listener.socket.fd.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  Fd client{
+      ::accept4(listener.socket.fd.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
   if (client.open()) {
     begin(listener, std::move(client), Address::from_kernel(from), group != nullptr);
     return true;
@@ -143,7 +145,8 @@ void Worker::begin(LocalListener& listener, Fd client, const Address& from, bool
     choose(session);
     return;
   }
-  if (const std::int64_t limit = service.table->timeouts.handshake; limit > 0) timers_.at_latest(session, now_ms_ + limit);
+  const std::int64_t limit = service.table->timeouts.handshake;
+  if (limit > 0) timers_.at_latest(session, now_ms_ + limit);
   begin_handshake(session, proxied);
 }
 

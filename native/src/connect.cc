@@ -24,7 +24,7 @@ std::int64_t retry_delay_ms(std::int64_t connect_timeout_ms) noexcept {
 // Ours, not the server's: nothing was sent to it.
 bool is_our_own(int error) noexcept {
   return out_of_descriptors_error(error) || error == EADDRNOTAVAIL || error == EADDRINUSE || error == EPERM ||
-         error == EACCES || error == EINVAL || error == EAFNOSUPPORT || error == EOPNOTSUPP || error == ENODEV;
+         error == EACCES || error == EINVAL || error == EAFNOSUPPORT || error == ENODEV;
 }
 
 }  // namespace

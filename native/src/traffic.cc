@@ -100,6 +100,7 @@ void Worker::close(Session& session, Close how) {
   timers_.remove(session);
   pump_.discard(session.flow[kClient]);
   pump_.discard(session.flow[kServer]);
+  service.state->closed();  // before anybody can see it: who is told of an end finds it counted
   // A reset leaves no TIME_WAIT, and tells a server that is still at work that nobody listens.
   close_socket(session.leg[kServer], !session.leg[kServer].eof && !session.server_failed && how != Close::timed_out);
   close_socket(session.leg[kClient], how == Close::reset_client);
@@ -110,7 +111,6 @@ void Worker::close(Session& session, Close how) {
   }
   if (session.counts_for_source) service.state->sources.give_back(session.client);
   closed_.push_back(&session);
-  service.state->closed();
   free_slots(service, session.extra ? session.extra->group.get() : nullptr);
 }
 
