@@ -320,6 +320,7 @@ bool run(Mode mode, double seconds, unsigned seed) {
 
 }  // namespace
 
+bool drive_edge(double seconds);    // drive_edge.cc
 bool drive_sender(double seconds);  // drive_sender.cc
 
 int main(int argc, char** argv) {
@@ -328,6 +329,7 @@ int main(int argc, char** argv) {
   bool good = true;
   unsigned seed = 1;
   for (const Mode mode : {Mode::copy, Mode::splice, Mode::hybrid}) good = run(mode, seconds, seed += 1000) && good;
+  good = drive_edge(seconds) && good;
   good = drive_sender(seconds) && good;
   std::puts(good ? "ok" : "FAILED");
   return good ? 0 : 1;
