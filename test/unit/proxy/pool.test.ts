@@ -1,19 +1,7 @@
 import t from 'tap'
 import type { CheckResult } from '../../../src/health/checker.js'
-import {
-  advised,
-  effective,
-  isDead,
-  type Moment,
-  newServer,
-  observe,
-  observeConnects,
-  ordered,
-  rankOf,
-  reconfigured,
-  type Server,
-  weightOf
-} from '../../../src/proxy/pool.js'
+import { advised, type Moment, observe, observeConnects, ordered, reconfigured } from '../../../src/proxy/changes.js'
+import { effective, isDead, newServer, rankOf, type Server, weightOf } from '../../../src/proxy/pool.js'
 import { reasonOf } from '../../../src/proxy/reasons.js'
 import { result, START, serviceConfig, UNREADY, UNSURE } from '../../fakes/fake-service.js'
 

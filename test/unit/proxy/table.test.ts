@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ServiceConfig } from '../../../src/config/schema.js'
-import { newServer, observe, ordered, type Server } from '../../../src/proxy/pool.js'
+import { observe, ordered } from '../../../src/proxy/changes.js'
+import { newServer, type Server } from '../../../src/proxy/pool.js'
 import { type ServiceState, tableOf } from '../../../src/proxy/table.js'
 import { result, START, serviceConfig, THREE } from '../../fakes/fake-service.js'
 
