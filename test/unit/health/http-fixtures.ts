@@ -87,10 +87,16 @@ export interface Asking {
 }
 
 /** The probe of a server on 127.0.0.1. */
-export function asking(t: Test, port: number, check: Partial<HttpCheck> = {}, sendProxy = false): Asking {
+export function asking(
+  t: Test,
+  port: number,
+  check: Partial<HttpCheck> = {},
+  sendProxy = false,
+  host = '127.0.0.1'
+): Asking {
   const clock = new ManualClock()
   const credentials = new CredentialStore(clock, [])
-  const target = { host: '127.0.0.1', port, sendProxy, http: { ...httpCheck, ...check } }
+  const target = { host, port, sendProxy, http: { ...httpCheck, ...check } }
   const probe = httpProbe(target, { clock, credentials, pacer: new Pacer(clock) })
   t.teardown(() => probe.close?.())
   return { clock, probe, ask: (timeoutMs = 1000) => new Promise((resolve) => probe(timeoutMs, resolve)) }

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -115,6 +115,15 @@ t.test('what is asked', async (t) => {
   const head = asking(t, server.port, { method: 'HEAD' })
   t.match(await head.ask(), { isOk: true })
   t.match(server.heard, /^HEAD \/readyz HTTP/)
+})
+
+t.test('IPv6', async (t) => {
+  const server = createServer(answering(() => reply('200 OK')))
+  await new Promise<void>((resolve) => server.listen(0, '::1', resolve))
+  t.teardown(() => server.close())
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  t.match(await asking(t, port, {}, false, '::1').ask(), { isOk: true })
 })
 
 t.test('HEAD: a length without a body', async (t) => {
