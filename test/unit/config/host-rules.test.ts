@@ -16,7 +16,7 @@ function hostWith(wrong: Readonly<Record<string, string>>): { readonly asked: st
     const [program, ...rest] = line.split(' ')
     return program === undefined || line.includes("'") ? undefined : [program, ...rest]
   }
-  return { asked, host: { splitCommand, programProblem: look, keyProblem: look } }
+  return { asked, host: { splitCommand, programProblem: look, keyProblem: look, fileProblem: look } }
 }
 
 /** Every problem of a file, as `vipd check` prints them on that host. */
