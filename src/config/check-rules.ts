@@ -36,11 +36,23 @@ export function checkProblems(one: ServiceConfig, index: number, written: Writte
   return [
     ...strayProblems(one, at, written),
     ...unique(
-      one.servers.flatMap(({ check }, i) =>
-        check === null ? [] : oneProblems(check, (key) => writtenFor(written, at, i, 'check', key), written)
-      )
+      one.servers.flatMap(({ check }, i) => (check === null ? [] : oneProblems(check, placesIn(at, i, written))))
     )
   ]
+}
+
+/** Where the keys of a server's check stand. */
+interface Places {
+  readonly has: (key: string) => boolean
+  /** What is missing stands at the server's own check, or at the type that it has. */
+  readonly pathOf: (key: string) => Path
+}
+
+function placesIn(at: Path, index: number, written: Written): Places {
+  const pathFor = (key: string): Path => writtenFor(written, at, index, 'check', key)
+  const has = (key: string): boolean => written.value(pathFor(key)) !== undefined
+  const hasOwn = written.value([...at, 'servers', index, 'check']) !== undefined
+  return { has, pathOf: (key) => pathFor(has(key) || hasOwn ? key : 'type') }
 }
 
 /** Keys of default_server are for servers of several kinds: wrong is what fits none of them. */
@@ -76,10 +88,8 @@ function strayProblems(one: ServiceConfig, at: Path, written: Written): Problem[
   })
 }
 
-type PathOf = (key: string) => Path
-
-function oneProblems(check: CheckConfig, pathOf: PathOf, written: Written): Problem[] {
-  const has = (key: string): boolean => written.value(pathOf(key)) !== undefined
+function oneProblems(check: CheckConfig, places: Places): Problem[] {
+  const { has, pathOf } = places
   const problems: Problem[] = []
   if (check.type === 'exec' && !has('command')) {
     problems.push(errorAt(pathOf('type'), 'a check of type exec needs a program: add `command: /PATH`'))
@@ -92,10 +102,10 @@ function oneProblems(check: CheckConfig, pathOf: PathOf, written: Written): Prob
     const message = 'a check that hangs for longer than `inter` holds the next one up: use at most `inter`'
     problems.push(warningAt(pathOf('timeout'), message))
   }
-  return check.http === null ? problems : [...problems, ...httpProblems(check, check.http, pathOf)]
+  return check.http === null ? problems : [...problems, ...httpProblems(check, check.http, places)]
 }
 
-function httpProblems(check: CheckConfig, http: NonNullable<CheckConfig['http']>, pathOf: PathOf): Problem[] {
+function httpProblems(check: CheckConfig, http: NonNullable<CheckConfig['http']>, { pathOf }: Places): Problem[] {
   const problems: Problem[] = []
   const warn = (key: string, message: string): number => problems.push(warningAt(pathOf(key), message))
   if (http.keyFile !== null && http.crtFile === null) {
@@ -111,7 +121,7 @@ function httpProblems(check: CheckConfig, http: NonNullable<CheckConfig['http']>
   }
   if (http.isTls && http.verify && http.caFile === null) {
     warn(
-      'type',
+      'ca_file',
       'without `ca_file` an authority of this system must have signed the certificate, and an apiserver’s is signed by its cluster: add `ca_file: /etc/kubernetes/pki/ca.crt`'
     )
   }

@@ -1,5 +1,5 @@
 import { type Bind, clashes, formatBind } from '../base/bind.js'
-import { addressBytes, formatPrefix, type Prefix } from '../base/ip.js'
+import { contains, formatPrefix } from '../base/ip.js'
 import { errorAt, type Path, type Problem, warningAt } from './problem.js'
 import type { Config, ServiceConfig } from './schema.js'
 import type { Written } from './written.js'
@@ -89,12 +89,3 @@ function accessProblems(one: ServiceConfig, at: Path): Problem[] {
     ]
   })
 }
-
-function contains(outer: Prefix, inner: Prefix): boolean {
-  if (outer.family !== inner.family || outer.length > inner.length) return false
-  const [a, b] = [addressBytes(outer.address), addressBytes(inner.address)]
-  if (a === undefined || b === undefined) return false
-  return Array.from({ length: outer.length }, (_, bit) => bit).every((bit) => bitOf(a, bit) === bitOf(b, bit))
-}
-
-const bitOf = (bytes: Uint8Array, bit: number): number => ((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1

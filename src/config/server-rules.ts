@@ -18,7 +18,7 @@ export function serverProblems(one: ServiceConfig, index: number, written: Writt
     ...unique(
       one.servers.flatMap((server, i) => [
         ...sourceProblems(one, server, sourcePath(at, i, written)),
-        ...observeProblems(server, writtenFor(written, at, i, 'observe'), written)
+        ...observeProblems(one, server, writtenFor(written, at, i, 'observe'), written)
       ])
     ),
     ...useProblems(one, at)
@@ -67,8 +67,10 @@ function sourceProblems(one: ServiceConfig, { source, address }: ServerConfig, p
   ]
 }
 
-function observeProblems({ check }: ServerConfig, path: Path, written: Written): Problem[] {
-  if (check !== null || written.value(path) !== 'layer4') return []
+/** That of default_server is for those that are checked. */
+function observeProblems(one: ServiceConfig, { check }: ServerConfig, path: Path, written: Written): Problem[] {
+  const isShared = path.includes('default_server') && one.servers.some((server) => server.check !== null)
+  if (check !== null || isShared || written.value(path) !== 'layer4') return []
   return [errorAt(path, '`observe` brings the next check forward, and there is none: add `check`, or leave it out')]
 }
 
