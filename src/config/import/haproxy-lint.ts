@@ -67,7 +67,7 @@ function lintTimeouts({ front, back, isRouted }: LintScope, report: Report): voi
 function lintRetries({ back }: LintScope, report: Report): void {
   const retries = settingOf(back, 'retries')
   if (retries !== undefined && /^[01]$/.test(argumentOf(retries))) {
-    const text = 'a client gets an error as soon as two servers are gone: 3 is the default, and costs nothing'
+    const text = 'a client may get an error while other servers could serve it: 3 is the default, and costs nothing'
     report.add('trap', retries, `retries ${argumentOf(retries)}`, text)
   }
   const redispatch = settingOf(back, 'option redispatch')

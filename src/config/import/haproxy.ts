@@ -62,13 +62,20 @@ function globalsOf(lines: readonly Directive[], proxies: readonly Section[], rep
     const line = last(keyword)
     if (line !== undefined) report.carry(line)
   }
+  const isUnverified = value('ssl-server-verify') === 'none'
+  const verify = last('ssl-server-verify')
+  if (isUnverified && verify !== undefined) {
+    const text =
+      'no check looks at a certificate, unless its server says otherwise: whoever answers is taken for the server'
+    report.add('trap', verify, 'ssl-server-verify none', text)
+  }
   const binds = proxies.flatMap(({ own }) => own.filter((line) => keywordOf(line) === 'bind'))
   return {
     lines,
     maxconn: last('maxconn'),
     spread: last('spread-checks'),
     tls: {
-      isUnverified: value('ssl-server-verify') === 'none',
+      isUnverified,
       caBase: value('ca-base'),
       crtBase: value('crt-base')
     },
