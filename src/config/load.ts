@@ -31,7 +31,7 @@ export async function loadConfig(file: string, host?: HostChecks): Promise<Loade
   }
   const { checkable, place, ...loaded } = examine(text)
   if (host === undefined || checkable === undefined) return loaded
-  const found = await hostProblems(checkable.config, host)
+  const found = await hostProblems(checkable.config, host, checkable.written)
   const told = new Set(loaded.problems.map((problem) => problem.path.join('\0')))
   const problems = found
     .map((problem) => ({ ...problem, path: checkable.inFile(problem.path) }))

@@ -37,7 +37,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   [
     'an unknown key at the top',
     `foo: 1\n${VRRP}`,
-    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, nbthread, hard_stop_after, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
+    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, maxconn, nbthread, hard_stop_after, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
   ],
   [
     'a wrong type',
@@ -162,8 +162,8 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   ['mode http', `${PROXY}    mode: http\n`, 'vipd.yaml:6:11: `mode` must be tcp'],
   [
     'a check of another kind',
-    PROXY.replace('6443 }', '6443, check: { type: http } }'),
-    'vipd.yaml:5:59: `type` must be tcp'
+    PROXY.replace('6443 }', '6443, check: { type: smtp } }'),
+    'vipd.yaml:5:59: `type` must be one of tcp, http, https, exec, icmp, agent'
   ],
   [
     'a word in a check',
@@ -302,6 +302,8 @@ t.test('every default is filled in', async (t) => {
   t.strictSame(config, {
     admin: { socket: '/run/vipd/vipd.sock' },
     logLevel: 'info',
+    syslog: [],
+    maxconn: undefined,
     threads: undefined,
     hardStopAfterMs: 5000,
     global: {
@@ -378,15 +380,48 @@ t.test('every default is filled in', async (t) => {
     proxy: [
       {
         name: 'api',
-        bind: [{ host: '10.32.255.99', family: 4, port: 8443 }],
-        balance: 'roundrobin',
+        bind: [
+          {
+            kind: 'tcp',
+            host: '10.32.255.99',
+            family: 4,
+            port: 8443,
+            acceptProxy: false,
+            maxconn: null,
+            v4v6: false,
+            interface: null
+          }
+        ],
+        balance: { algorithm: 'roundrobin', draws: 2 },
+        hashType: 'map-based',
+        balanceFactor: 125,
+        rebalance: null,
         retries: 3,
         redispatch: true,
+        allbackups: false,
         maxconn: 20_000,
+        rateLimit: 0,
+        sourceMaxconn: 0,
+        allow: [],
+        deny: [],
+        sni: [],
+        isTransparent: false,
         backlog: 20_000,
-        timeout: { connectMs: 5000, clientMs: 0, serverMs: 0 },
+        timeout: {
+          connectMs: 5000,
+          clientMs: 0,
+          serverMs: 0,
+          tunnelMs: 0,
+          clientFinMs: 0,
+          serverFinMs: 0,
+          queueMs: 5000,
+          clientHsMs: 5000
+        },
         userTimeoutMs: 60_000,
         keepalive: { idleMs: 30_000, intervalMs: 10_000, count: 3 },
+        sessionLog: 'off',
+        logSample: 100,
+        logFormat: 'fields',
         servers: [
           {
             name: 'a',
@@ -394,14 +429,33 @@ t.test('every default is filled in', async (t) => {
             weight: 1,
             check: {
               type: 'tcp',
+              host: '10.0.0.1',
+              port: 6443,
               interMs: 2000,
+              fastinterMs: 2000,
+              downinterMs: 2000,
               rise: 2,
               fall: 3,
               spreadPercent: 0,
               timeoutMs: 2000,
-              host: '10.0.0.1',
-              port: 6443
-            }
+              sendProxy: false,
+              http: null,
+              command: null,
+              user: null,
+              send: ''
+            },
+            agent: null,
+            maxconn: 0,
+            slowstartMs: 0,
+            observe: true,
+            errorLimit: 10,
+            onError: 'fail-check',
+            closesWhenDown: true,
+            closesBackupsWhenUp: false,
+            sendProxy: null,
+            source: null,
+            isBackup: false,
+            isDisabled: false
           }
         ]
       }
