@@ -134,11 +134,11 @@ async function readBounded(file: string): Promise<string> {
 function unreadable(error: unknown): string {
   switch (errnoOf(error)) {
     case 'ENOENT':
-      return 'cannot be read: there is no such file'
+      return 'cannot be read: there is no such file: name another one, or have `vipd import` make it'
     case 'EACCES':
-      return 'cannot be read: permission denied'
+      return 'cannot be read: permission denied: whom vipd runs as must be able to read it (chown root:vipd, chmod 0640)'
     case 'EISDIR':
-      return 'cannot be read: it is a directory'
+      return 'cannot be read: it is a directory: name a file in it'
     default:
       return `cannot be read: ${messageOf(error)}`
   }

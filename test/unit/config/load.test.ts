@@ -233,11 +233,25 @@ proxy:
   )
 })
 
+t.test('an instance whose interface or VRID is wrong is checked for everything else all the same', async (t) => {
+  const other = (interfaceName: string, vrid: string): string =>
+    `  - { name: VI_1, interface: ${interfaceName}, virtual_router_id: ${vrid}, virtual_ipaddress: [ 10.32.255.99 ] }\n`
+  const said = problemsOf(`${VRRP}${other('no/name', '88')}${other('bond0', '256')}${other('bond0', 'x')}`)
+  const count = (pattern: RegExp): number => said.filter((line) => pattern.test(line)).length
+  t.equal(said.length, 9)
+  t.equal(count(/another instance is already called VI_1/), 3)
+  t.equal(count(/10\.32\.255\.99\/32 already belongs to VI_1/), 3)
+  t.equal(count(/`virtual_router_id` must be/), 2)
+  t.equal(count(/`interface` must be/), 1)
+})
+
 t.test('a file that cannot be read is a problem at its first line', async (t) => {
   const folder = t.testdir({ 'good.yaml': VRRP, folder: {} })
   const why = async (file: string) => (await loadConfig(file)).problems.map((one) => formatProblem('f', one))
-  t.strictSame(await why(join(folder, 'none.yaml')), ['f:1:1: cannot be read: there is no such file'])
-  t.strictSame(await why(join(folder, 'folder')), ['f:1:1: cannot be read: it is a directory'])
+  t.strictSame(await why(join(folder, 'none.yaml')), [
+    'f:1:1: cannot be read: there is no such file: name another one, or have `vipd import` make it'
+  ])
+  t.strictSame(await why(join(folder, 'folder')), ['f:1:1: cannot be read: it is a directory: name a file in it'])
   t.strictSame(await why(join(folder, 'good.yaml')), [])
   t.match((await loadConfig(join(folder, 'good.yaml'))).config, { vrrp: [{ name: 'VI_1' }] })
 })
