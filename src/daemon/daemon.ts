@@ -42,7 +42,7 @@ export class Daemon implements Control {
   readonly #admin: AdminServer
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
-  /** What is in force: of the proxy what it was started with. */
+  /** What is in force. */
   #config: Config
   #loadedAt = new Date()
   #reloading: Promise<unknown> = Promise.resolve()
@@ -74,7 +74,7 @@ export class Daemon implements Control {
     if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
-    for (const service of this.#parts.services) service.start()
+    this.#parts.services.start()
     this.#timers.push(startHeart(clock, this.#parts.sender, this.#parts.isPlaneAlive))
     this.#parts.election.begin()
     this.#meter.start()
@@ -114,9 +114,7 @@ export class Daemon implements Control {
         group: members
       })),
       notify: { ...this.#parts.notifier.counters },
-      proxy: this.#parts.services.map((service, id) =>
-        service.snapshot(counters.services.find((one) => one.id === id))
-      ),
+      proxy: this.#parts.services.snapshots(counters),
       process: {
         ...(await this.#meter.read()),
         worker_threads: this.#parts.threads,
@@ -134,8 +132,8 @@ export class Daemon implements Control {
   }
 
   /**
-   * Validates the file as it is now, whole; then applies what is about VRRP and names what takes a restart. A file with
-   * an error changes nothing. One at a time.
+   * Validates the file as it is now, whole; then applies it in place and names what takes a restart. A file with an
+   * error changes nothing. One at a time.
    */
   reload(): Promise<ReloadVerdict> {
     const turn = this.#reloading.then(() => this.#reload())
@@ -151,23 +149,24 @@ export class Daemon implements Control {
     if (loaded.config === undefined || this.#stopping !== undefined) return { ...invalid, problems }
     const { keys, problems: keyProblems } = await loadKeys(loaded.config, process.env)
     if (keyProblems.length > 0) return { ...invalid, problems: [...problems, ...keyProblems] }
-    const { config, applied, changes } = mergeForReload(this.#config, loaded.config)
+    const { config, applied, changes } = mergeForReload(this.#config, loaded.config, this.#parts.planned)
     // Keys are read again although the file names the same: that is how they are rotated.
     await this.#apply(config, keys)
     this.#config = config
     this.#loadedAt = new Date()
     const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
-    return { verdict, problems, applied, changes }
+    return { verdict, problems: [...problems, ...this.#parts.services.faults], applied, changes }
   }
 
   async #apply(config: Config, keys: Keys): Promise<void> {
-    const { users, narrator, notifier, trackers, election } = this.#parts
+    const { users, narrator, notifier, services, trackers, election } = this.#parts
     await users.configure(config)
     narrator.configure(config)
     notifier.configure(config.global)
     await this.#parts.look(interfacesOf(config))
     if (this.#stopping !== undefined) return
-    // In one go: an instance is judged by what its own configuration tracks.
+    // In one go: an instance is judged by what its own configuration tracks, and by who listens on its addresses.
+    services.configure(config)
     trackers.configure(config)
     await election.configure(config, keys)
   }
@@ -215,11 +214,11 @@ export class Daemon implements Control {
 
   async #stop(reason: string): Promise<void> {
     const { log, clock } = this.#ports
-    const { election, trackers, notifier, services, plane, prober, netlink, sender } = this.#parts
+    const { election, trackers, notifier, services, plane, prober, probes, netlink, sender } = this.#parts
     log.info({ reason }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
-    const limitMs = this.#settings.config.hardStopAfterMs
+    const limitMs = this.#config.hardStopAfterMs
     const limit = clock.after(limitMs + STOP_SLACK_MS, () => {
       log.error({}, 'stopping took too long')
       process.exit(1)
@@ -227,12 +226,12 @@ export class Daemon implements Control {
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
     const virtual = virtualAddresses(this.#config)
     const resigned = election.stop()
-    for (const service of services)
-      service.stop(service.binds.some((bind) => bind.kind === 'tcp' && virtual.has(bind.host)))
+    services.stop(virtual)
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])
     plane.stop()
+    probes.close()
     prober.close()
     sender?.close()
     election.close()
