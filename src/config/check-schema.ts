@@ -11,11 +11,9 @@ const path = (what: string) =>
     .regex(/^\/[^\0\n]{1,4095}$/, { error: () => `must be the absolute path of ${what}` })
 
 const text = (most: number, what: string) =>
-  z
-    .string({ error: () => `must be ${what}` })
-    .regex(new RegExp(`^[^\\0\\r\\n]{1,${most}}$`), {
-      error: () => `must be ${what}: one line, at most ${most} characters`
-    })
+  z.string({ error: () => `must be ${what}` }).regex(new RegExp(`^[^\\0\\r\\n]{1,${most}}$`), {
+    error: () => `must be ${what}: one line, at most ${most} characters`
+  })
 
 /** A first and a last status that are both expected. */
 export type StatusRange = readonly [number, number]
