@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
-import { listensOn } from '../base/bind.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { History } from '../base/history.js'
 import type { Log } from '../base/log.js'
-import type { CheckConfig, Config, VrrpConfig } from '../config/schema.js'
+import type { AgentConfig, CheckConfig, Config, VrrpConfig } from '../config/schema.js'
 import { tcpProbe } from '../health/tcp.js'
 import { Notifier } from '../notify/notifier.js'
 import type { Addon, NativeAdvertSender, NativeProber } from '../os/addon.js'
@@ -15,7 +14,7 @@ import type { NativeDataPlane } from '../os/plane.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { programProblem } from '../os/safe-program.js'
-import { Service } from '../proxy/service.js'
+import { inheritedSockets } from '../os/systemd.js'
 import type { Tier } from '../vrrp/tracking.js'
 import { ArpHub } from './arp-hub.js'
 import { Election, virtualAddresses } from './election.js'
@@ -24,6 +23,7 @@ import { capacityFor } from './host.js'
 import { Narrator } from './narrator.js'
 import { Pulse } from './pulse.js'
 import { ScriptUsers } from './script-users.js'
+import { Services } from './services.js'
 import { makeTrackers } from './track-makers.js'
 import type { Trackers } from './trackers.js'
 
@@ -42,7 +42,7 @@ export interface Parts {
   readonly history: History
   readonly users: ScriptUsers
   readonly narrator: Narrator
-  readonly services: readonly Service[]
+  readonly services: Services
   readonly plane: NativeDataPlane
   readonly prober: NativeProber
   /** null: the main loop sends adverts itself. */
@@ -71,22 +71,19 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   )
   const { threads, fits, pipes, shortage } = capacityFor(config, addon)
   const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits), pipes }, (event) =>
-    services[event.service]?.onEvent(event)
+    services.onEvent(event)
   )
   const prober = new addon.Prober()
-  const probe = (check: CheckConfig) => tcpProbe(prober, check.host, check.port)
-  const services: Service[] = config.proxy.map((service, id) => {
-    // All of them together are held to what fits by the data plane; a small service is not made smaller for a big one.
-    const maxconn = Math.min(service.maxconn, Math.max(1, fits))
-    return new Service(id, service, maxconn, {
-      clock,
-      log,
-      plane,
-      probe,
-      random: Math.random,
-      today,
-      onChange: () => election.refresh()
-    })
+  const services = new Services(fits, {
+    clock,
+    log,
+    plane,
+    probe: (check: CheckConfig) => tcpProbe(prober, check.host, check.port),
+    agentProbe: (agent: AgentConfig) => tcpProbe(prober, agent.host, agent.port),
+    random: Math.random,
+    today,
+    inherited: inheritedSockets(process.env, process.pid),
+    onChange: () => election.refresh()
   })
   const user = () => users.scripts
   const notifier = new Notifier(
@@ -101,9 +98,9 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   /** The cross wires: an instance whose services cannot be served is no master. proxy and vrrp never hear of each other. */
   function servingOf(instance: VrrpConfig): { readonly faults: readonly string[]; readonly tier: Tier } {
     const virtual = virtualAddresses({ vrrp: [instance] })
-    const serving = services.filter((service) => serves(service, virtual))
-    const faults = serving.map((service) => service.fault).filter((fault) => fault !== undefined)
-    if (!isAlive && services.length > 0) faults.push('the data plane stands still')
+    const serving = services.list.filter((service) => service.concerns(virtual))
+    const faults = serving.map((service) => service.faultOn(virtual)).filter((fault) => fault !== undefined)
+    if (!isAlive && services.list.length > 0) faults.push('the data plane stands still')
     const reaches = serving.map((service) => service.reach(isOwnAddress))
     const tier = reaches.includes('nothing') ? 'nothing' : reaches.includes('local') ? 'local' : 'serving'
     return { faults, tier }
@@ -137,6 +134,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     onCondition: narrator.onCondition
   })
 
+  services.configure(config)
   return {
     netlink,
     election,
@@ -154,7 +152,9 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     isPlaneAlive: () => isAlive,
     pulse() {
       const was = isAlive
-      isAlive = pulse.look(plane.counters().heartbeats)
+      const counters = plane.counters()
+      isAlive = pulse.look(counters.heartbeats)
+      services.look(counters)
       if (was !== isAlive && isAlive) log.info({}, 'data plane moves again')
       if (was !== isAlive && !isAlive) log.error({}, 'data plane stands still')
       if (was !== isAlive || election.needsLook) election.refresh()
@@ -177,9 +177,4 @@ function openSender(
     onError(messageOf(error))
     return null
   }
-}
-
-/** Whether a service is what clients of the instance's addresses reach: it listens on one of them, or on the wildcard. */
-function serves(service: Service, virtual: ReadonlySet<string>): boolean {
-  return service.binds.some((bind) => listensOn(bind, virtual))
 }

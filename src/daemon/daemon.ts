@@ -74,7 +74,7 @@ export class Daemon implements Control {
     if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
-    for (const service of this.#parts.services) service.start()
+    this.#parts.services.start()
     this.#timers.push(startHeart(clock, this.#parts.sender, this.#parts.isPlaneAlive))
     this.#parts.election.begin()
     this.#meter.start()
@@ -114,9 +114,7 @@ export class Daemon implements Control {
         group: members
       })),
       notify: { ...this.#parts.notifier.counters },
-      proxy: this.#parts.services.map((service, id) =>
-        service.snapshot(counters.services.find((one) => one.id === id))
-      ),
+      proxy: this.#parts.services.snapshots(counters),
       process: {
         ...(await this.#meter.read()),
         worker_threads: this.#parts.threads,
@@ -227,8 +225,7 @@ export class Daemon implements Control {
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
     const virtual = virtualAddresses(this.#config)
     const resigned = election.stop()
-    for (const service of services)
-      service.stop(service.binds.some((bind) => bind.kind === 'tcp' && virtual.has(bind.host)))
+    services.stop(virtual)
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])

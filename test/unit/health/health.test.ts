@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Checker, type CheckResult, type Probe, type Schedule } from '../../../src/health/checker.js'
 import { tcpProbe } from '../../../src/health/tcp.js'
-import { judge, unknownVerdict, type Verdict } from '../../../src/health/verdict.js'
+import { downVerdict, judge, unknownVerdict, type Verdict } from '../../../src/health/verdict.js'
 import type { ProbeResult } from '../../../src/os/addon.js'
 import { ManualClock } from '../../fakes/manual-clock.js'
 
@@ -9,7 +9,7 @@ const thresholds = { rise: 2, fall: 3 }
 const judged = (results: string, from: Verdict = unknownVerdict): string[] => {
   let verdict = from
   return [...results].map((result) => {
-    verdict = judge(verdict, result === '+', thresholds)
+    verdict = judge(verdict, { isOk: result === '+' }, thresholds)
     return `${verdict.status} ${verdict.streak}`
   })
 }
@@ -30,8 +30,8 @@ t.test('one result in between starts the count anew', async (t) => {
 })
 
 t.test('thresholds of 1 flip at every contradiction', async (t) => {
-  t.strictSame(judge({ status: 'UP', streak: 0 }, false, { rise: 1, fall: 1 }), { status: 'DOWN', streak: 0 })
-  t.strictSame(judge({ status: 'DOWN', streak: 0 }, true, { rise: 1, fall: 1 }), { status: 'UP', streak: 0 })
+  t.strictSame(judge({ ...downVerdict, status: 'UP' }, { isOk: false }, { rise: 1, fall: 1 }).status, 'DOWN')
+  t.strictSame(judge(downVerdict, { isOk: true }, { rise: 1, fall: 1 }).status, 'UP')
 })
 
 const ok: CheckResult = { isOk: true, code: 'L4OK', detail: '', tookMs: 1 }
