@@ -66,7 +66,8 @@ function ask(socketPath: string, method: string, path: string, body?: object): P
       incoming.once('end', () => {
         const text = Buffer.concat(chunks).toString('utf8')
         try {
-          if (incoming.statusCode !== 200) throw refusal(socketPath, `${method} ${path}`, incoming.statusCode ?? 0, text)
+          if (incoming.statusCode !== 200)
+            throw refusal(socketPath, `${method} ${path}`, incoming.statusCode ?? 0, text)
           resolve(JSON.parse(text))
         } catch (error) {
           reject(explain(socketPath, error))

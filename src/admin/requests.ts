@@ -2,7 +2,9 @@ import type { ServerOrder } from '../proxy/orders.js'
 import type { KillQuery, ServerName, SessionQuery } from './status.js'
 
 /** What a request says, or why it says nothing. */
-export type Decoded<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: string }
+export type Decoded<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly error: string }
 
 /** Sessions that one answer tells of at most, and that one request names at most. */
 export const MOST_TOLD = 10_000
@@ -50,7 +52,9 @@ export function killOf(body: string): Decoded<KillQuery> {
   const given: unknown = asked['ids']
   if (!Array.isArray(given) || given.length === 0 || given.length > MOST_NAMED)
     return refuse(`ids must be a list of 1 to ${MOST_NAMED} sessions`)
-  const ids: (number | undefined)[] = given.map((id: unknown) => (typeof id === 'string' ? sessionNumber(id) : undefined))
+  const ids: (number | undefined)[] = given.map((id: unknown) =>
+    typeof id === 'string' ? sessionNumber(id) : undefined
+  )
   const known = ids.filter((id) => id !== undefined)
   if (known.length < ids.length) return refuse('an id is what `vipd sessions` shows, like 0x1f')
   return { ok: true, value: { kind: 'ids', ids: [...new Set(known)] } }

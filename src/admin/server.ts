@@ -86,11 +86,7 @@ export class AdminServer {
     this.#servers.push(server)
   }
 
-  async #answer(
-    routes: Routes,
-    request: IncomingMessage,
-    response: ServerResponse
-  ): Promise<void> {
+  async #answer(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query] = request.url?.split('?', 2) ?? []
     const route = routes[`${request.method} ${path}`]
     const body = await readBody(request)

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { type RootLog, Throttle } from '../base/log.js'
 import type { Config, ServiceConfig } from '../config/schema.js'
-import type { NativeDataPlane, SessionRecord } from '../os/plane.js'
+import type { DataPlaneCounters, NativeDataPlane, SessionRecord } from '../os/plane.js'
 import { sessionFields, tcplogLine } from '../proxy/session-log.js'
 
 export interface RecorderPorts {
@@ -65,12 +65,8 @@ export class SessionRecorder {
     this.#timer = undefined
   }
 
-  get status(): RecorderStatus {
-    return {
-      sessions: this.#sessions,
-      sessions_dropped: this.#ports.plane.counters().recordsDropped,
-      lines_dropped: this.#ports.log.dropped
-    }
+  status({ recordsDropped }: Pick<DataPlaneCounters, 'recordsDropped'>): RecorderStatus {
+    return { sessions: this.#sessions, sessions_dropped: recordsDropped, lines_dropped: this.#ports.log.dropped }
   }
 
   #after(delayMs: number): Timer {
@@ -103,7 +99,7 @@ export class SessionRecorder {
   }
 
   #tellDrops(): void {
-    const { sessions_dropped, lines_dropped } = this.status
+    const { sessions_dropped, lines_dropped } = this.status(this.#ports.plane.counters())
     const now = { sessions_dropped, lines_dropped }
     if (now.sessions_dropped === this.#told.sessions_dropped && now.lines_dropped === this.#told.lines_dropped) return
     if (this.#throttle.pass('') === undefined) return

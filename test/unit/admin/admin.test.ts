@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { getStatus, postReload } from '../../../src/admin/client.js'
 import { AdminServer, isAnswering } from '../../../src/admin/server.js'
 import { type Control, isHealthy, type ReloadVerdict, type Status } from '../../../src/admin/status.js'
+import { fakeControl } from '../../fakes/control.js'
 import { status } from '../../fakes/status.js'
 
 const verdict: ReloadVerdict = {
@@ -16,7 +17,7 @@ const verdict: ReloadVerdict = {
   changes: ['a: 1 → 2']
 }
 
-const quiet: Control = { status: async () => status(), reload: async () => verdict, events: () => [] }
+const quiet = fakeControl({ reload: async () => verdict })
 
 /** A folder of this test's own; tap's has a name that is too long for the path of a socket. */
 function folderOf(t: Test): string {

@@ -9,6 +9,7 @@ import { AdminServer } from '../../../src/admin/server.js'
 import type { Control, Status } from '../../../src/admin/status.js'
 import { History } from '../../../src/base/history.js'
 import { CONDITION_NAMES } from '../../../src/vrrp/conditions.js'
+import { fakeControl } from '../../fakes/control.js'
 import { status } from '../../fakes/status.js'
 
 /** `name{labels}` → value, and the lines that are no samples. */
@@ -157,12 +158,7 @@ history.add({
 
 async function serve(t: Test, overrides: Partial<Control> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
-  const control: Control = {
-    status: async () => status(),
-    reload: async () => ({ verdict: 'unchanged', problems: [], applied: [], changes: [] }),
-    events: (since) => history.since(since),
-    ...overrides
-  }
+  const control = fakeControl({ events: (since) => history.since(since), ...overrides })
   const server = new AdminServer(control, () => undefined)
   t.teardown(async () => {
     await server.close()

@@ -9,6 +9,7 @@ import type { ReloadVerdict, Status } from '../../../src/admin/status.js'
 import { statusTable } from '../../../src/cli/table.js'
 import { bytes, flow, span, wrap } from '../../../src/cli/text.js'
 import { conditionWords } from '../../../src/vrrp/condition-words.js'
+import { fakeControl } from '../../fakes/control.js'
 import { NOW, status } from '../../fakes/status.js'
 
 const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
@@ -288,10 +289,7 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   t.test('status and reload of a daemon', async (t) => {
     const socket = join(folder, 'vipd.sock')
     let verdict: ReloadVerdict = { verdict: 'unchanged', problems: [], applied: [], changes: [] }
-    const server = new AdminServer(
-      { status: async () => status(), reload: async () => verdict, events: () => [] },
-      () => undefined
-    )
+    const server = new AdminServer(fakeControl({ reload: async () => verdict }), () => undefined)
     await server.listenUnix(socket)
     t.teardown(() => server.close())
     const json = await vipd('status', '--json', '--socket', socket)
