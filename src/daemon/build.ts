@@ -48,6 +48,8 @@ export interface Parts {
   /** null: the main loop sends adverts itself. */
   readonly sender: NativeAdvertSender | null
   readonly threads: number
+  /** Sessions at once over all services that the data plane was made for. */
+  readonly planned: number
   /** Shortages of this host, as sentences. */
   readonly shortages: readonly string[]
   /** The data plane's workers go round. */
@@ -69,7 +71,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     () => election.refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
-  const { threads, fits, pipes, shortage } = capacityFor(config, addon)
+  const { threads, wanted, fits, pipes, shortage } = capacityFor(config, addon)
   const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits), pipes }, (event) =>
     services.onEvent(event)
   )
@@ -148,6 +150,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     prober,
     sender,
     threads,
+    planned: wanted,
     shortages: shortage === undefined ? [] : [shortage],
     isPlaneAlive: () => isAlive,
     pulse() {

@@ -66,7 +66,7 @@ export class Daemon implements Control {
   readonly #recorder: SessionRecorder
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
-  /** What is in force: of the proxy what it was started with. */
+  /** What is in force. */
   #config: Config
   #loadedAt = new Date()
   #reloading: Promise<unknown> = Promise.resolve()
@@ -177,8 +177,8 @@ export class Daemon implements Control {
   }
 
   /**
-   * Validates the file as it is now, whole; then applies what is about VRRP and names what takes a restart. A file with
-   * an error changes nothing. One at a time.
+   * Validates the file as it is now, whole; then applies it in place and names what takes a restart. A file with an
+   * error changes nothing. One at a time.
    */
   reload(): Promise<ReloadVerdict> {
     const turn = this.#reloading.then(() => this.#reload())
@@ -194,24 +194,25 @@ export class Daemon implements Control {
     if (loaded.config === undefined || this.#stopping !== undefined) return { ...invalid, problems }
     const { keys, problems: keyProblems } = await loadKeys(loaded.config, process.env)
     if (keyProblems.length > 0) return { ...invalid, problems: [...problems, ...keyProblems] }
-    const { config, applied, changes } = mergeForReload(this.#config, loaded.config)
+    const { config, applied, changes } = mergeForReload(this.#config, loaded.config, this.#parts.planned)
     // Keys are read again although the file names the same: that is how they are rotated.
     await this.#apply(config, keys)
     this.#config = config
     this.#recorder.configure(config)
     this.#loadedAt = new Date()
     const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
-    return { verdict, problems, applied, changes }
+    return { verdict, problems: [...problems, ...this.#parts.services.faults], applied, changes }
   }
 
   async #apply(config: Config, keys: Keys): Promise<void> {
-    const { users, narrator, notifier, trackers, election } = this.#parts
+    const { users, narrator, notifier, services, trackers, election } = this.#parts
     await users.configure(config)
     narrator.configure(config)
     notifier.configure(config.global)
     await this.#parts.look(interfacesOf(config))
     if (this.#stopping !== undefined) return
-    // In one go: an instance is judged by what its own configuration tracks.
+    // In one go: an instance is judged by what its own configuration tracks, and by who listens on its addresses.
+    services.configure(config)
     trackers.configure(config)
     await election.configure(config, keys)
   }
@@ -263,7 +264,7 @@ export class Daemon implements Control {
     log.info({ reason }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
-    const limitMs = this.#settings.config.hardStopAfterMs
+    const limitMs = this.#config.hardStopAfterMs
     const limit = clock.after(limitMs + STOP_SLACK_MS, () => {
       log.error({}, 'stopping took too long')
       process.exit(1)

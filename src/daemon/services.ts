@@ -39,6 +39,13 @@ export class Services {
     return this.#list
   }
 
+  /** Which services do not listen where they should, and why, as sentences. */
+  get faults(): readonly string[] {
+    return this.#list.flatMap(({ name, fault }) =>
+      fault === undefined ? [] : [`proxy ${name}: ${fault}; tried again every second`]
+    )
+  }
+
   /**
    * Puts a configuration in force. A service is the same one while its name is, or while nothing but its name changes
    * of where it listens. What listens where another one did comes after it.

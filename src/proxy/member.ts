@@ -27,9 +27,6 @@ export interface MemberPorts {
 /** What became of a server, and by which check. */
 export type OnMove = (before: Server, after: Server, result: CheckResult | undefined) => void
 
-/** An agent that does not answer in time is asked again next time. */
-const AGENT_SPREAD_PERCENT = 0
-
 /** One server of a service while it is configured: what is known of it, and the checks that find it out. */
 export class Member {
   readonly #ports: MemberPorts
@@ -104,35 +101,35 @@ export class Member {
     // The agent alone can end the maintenance that it asked for.
     const isAdvised = this.#isStarted && config.agent !== null && admin.state !== 'maint'
     if (!isChecked) this.#checker = stopped(this.#checker)
-    else if (this.#checker === undefined) this.#checker = this.#startCheck()
     if (!isAdvised) this.#agent = stopped(this.#agent)
-    else if (this.#agent === undefined) this.#agent = this.#startAgent()
+    // Made before it is started: a probe may answer at once.
+    if (isChecked && this.#checker === undefined) {
+      this.#checker = this.#newChecker()
+      this.#checker?.start()
+    }
+    if (isAdvised && this.#agent === undefined) {
+      this.#agent = this.#newAgent()
+      this.#agent?.start()
+    }
   }
 
-  #startCheck(): Checker | undefined {
+  #newChecker(): Checker | undefined {
     const { check } = this.#server.config
     if (check === null) return undefined
     const { clock, random } = this.#ports
     const phase = () => phaseOf(this.#server.verdict)
     const ports = { clock, random, probe: this.#ports.probe(check), phase }
-    return started(
-      new Checker(check, ports, (result) => this.#become(observe(this.#server, result, this.#now), result))
-    )
+    return new Checker(check, ports, (result) => this.#become(observe(this.#server, result, this.#now), result))
   }
 
-  #startAgent(): Checker | undefined {
+  #newAgent(): Checker | undefined {
     const { agent } = this.#server.config
     if (agent === null) return undefined
     const { clock, random } = this.#ports
-    const schedule = { interMs: agent.interMs, timeoutMs: agent.interMs, spreadPercent: AGENT_SPREAD_PERCENT }
+    const schedule = { interMs: agent.interMs, timeoutMs: agent.interMs, spreadPercent: 0 }
     const ports = { clock, random, probe: this.#ports.agentProbe(agent) }
-    return started(new Checker(schedule, ports, (result) => this.#become(advised(this.#server, result, this.#now))))
+    return new Checker(schedule, ports, (result) => this.#become(advised(this.#server, result, this.#now)))
   }
-}
-
-function started(checker: Checker): Checker {
-  checker.start()
-  return checker
 }
 
 function stopped(checker: Checker | undefined): undefined {

@@ -11,8 +11,7 @@ const MAX_POINTS = 32_768
 
 /**
  * Consistent hashing: each server stands at as many points of a ring of 32 bits as its share says; a client belongs to
- * the next point from its own hash on. When a server comes or goes, or changes its share, only the clients between its
- * points and their neighbours move.
+ * the point that is nearest to its own hash. When a server goes or gets a smaller share, only clients of its own move.
  * @returns points as [hash, index, hash, index, …] by ascending hash
  */
 export function ring(nodes: readonly Node[]): number[] {

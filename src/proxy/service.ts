@@ -125,7 +125,8 @@ export class Service {
     }
     this.#settle()
     if (!this.#isStarted) return
-    this.#publish()
+    if (this.fault === undefined && isDeepStrictEqual(before.bind, config.bind)) this.#flush()
+    else this.#publish()
     this.#rebalancer?.start()
   }
 
@@ -175,8 +176,9 @@ export class Service {
     const released = this.#roster.release(counters?.servers ?? [])
     if (released.length > 0) this.#touch()
     for (const { server } of released) this.#herald.drained(server)
+    const isDrained = (server: Server): boolean => currentOf(before, server) > 0 && this.#sessionsOf(server) === 0
     for (const server of this.#roster.servers)
-      if (effective(server) === 'DRAIN' && currentOf(before, server) > 0 && this.#sessionsOf(server) === 0)
+      if (effective(server) === 'DRAIN' && isDrained(server) && !this.#choice.servers.includes(server))
         this.#herald.drained(server)
   }
 
@@ -240,7 +242,7 @@ export class Service {
   /** Before the first checks nothing is said of who is missing. */
   #tellChoice(): void {
     const { kind } = this.#choice
-    const isEarly = kind === 'none' && this.#roster.servers.some((server) => healthOf(server) === 'unknown')
+    const isEarly = kind === 'none' && this.#roster.servers.some(awaitsCheck)
     if (isEarly || kind === this.#toldKind) return
     this.#toldKind = kind
     this.#herald.chosen(kind)
@@ -307,6 +309,8 @@ export class Service {
     return currentOf(this.#counters, server)
   }
 }
+
+const awaitsCheck = (server: Server): boolean => effective(server) === 'DOWN' && healthOf(server) === 'unknown'
 
 const currentOf = (counters: ServiceCounters | undefined, { id }: Server): number =>
   counters?.servers.find((one) => one.id === id)?.current ?? 0

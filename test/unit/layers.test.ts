@@ -148,6 +148,13 @@ const PURE = [
   'config/track-schema.ts',
   'config/vip-schema.ts',
   'config/vrrp-schema.ts',
+  'health/agent-words.ts',
+  'health/http-head.ts',
+  'health/http-response.ts',
+  'health/icmp-echo.ts',
+  'health/passive.ts',
+  'health/shortage.ts',
+  'health/tls-words.ts',
   'health/verdict.ts',
   'base/history.ts',
   'daemon/reload.ts',
@@ -205,7 +212,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'yargs/helpers': ['cli/main.ts'],
   zod: [...SCHEMA, 'config/issues.ts', 'config/sound.ts', 'config/import/'],
   netlink: ['os/netlink.ts', 'os/rtnetlink.ts'],
-  'raw-socket': ['os/raw-ip.ts'],
+  'raw-socket': ['os/icmp.ts', 'os/raw-ip.ts'],
   'node-gyp-build': ['os/addon.ts'],
   nodemailer: ['os/mail.ts'],
   'prom-client': ['admin/metrics.ts']
@@ -238,7 +245,7 @@ t.test('one file calls setTimeout and its kin, one file loads the addon', async 
   const calls = (word: RegExp): string[] =>
     files.filter((file) => word.test(text(file).replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, '')))
   t.strictSame(calls(/(?<![.\w])(setTimeout|setInterval|setImmediate)\(/), ['base/clock.ts'])
-  t.strictSame(calls(/createRequire\(/), ['os/addon.ts', 'os/raw-ip.ts'])
+  t.strictSame(calls(/createRequire\(/), ['os/addon.ts', 'os/icmp.ts', 'os/raw-ip.ts'])
   t.strictSame(calls(/\bexecSync\(|\bspawnSync\(/), [], 'nothing blocks the main thread')
   const sync = calls(/\b(readFileSync|writeFileSync|statSync|existsSync|readdirSync)\(/)
   t.ok(
