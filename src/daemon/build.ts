@@ -21,6 +21,7 @@ import { Election, virtualAddresses } from './election.js'
 import { Forwarding } from './forwarding.js'
 import { capacityFor } from './host.js'
 import { Narrator } from './narrator.js'
+import { proxyLog } from './proxy-log.js'
 import { Pulse } from './pulse.js'
 import { ScriptUsers } from './script-users.js'
 import { Services } from './services.js'
@@ -78,7 +79,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   const prober = new addon.Prober()
   const services = new Services(fits, {
     clock,
-    log,
+    log: proxyLog(log, history, today),
     plane,
     probe: (check: CheckConfig) => tcpProbe(prober, check.host, check.port),
     agentProbe: (agent: AgentConfig) => tcpProbe(prober, agent.host, agent.port),
