@@ -77,8 +77,8 @@ export const serverCommand: CommandModule<object, ServerOptions> = {
   }
 }
 
-/** @returns what is asked for, or what is wrong with it */
-function orderOf({ order, weight }: ServerOptions): ServerOrder | string {
+/** What two words ask for, or what is wrong with them. */
+export function orderOf({ order, weight }: Pick<ServerOptions, 'order' | 'weight'>): ServerOrder | string {
   switch (order) {
     case undefined:
       return `say what to do with it: ${ORDERS}`

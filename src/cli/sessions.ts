@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs'
 import type { SessionsAnswer } from '../admin/client.js'
+import type { ServerName } from '../admin/status.js'
 import type { SessionView } from '../proxy/session-view.js'
 import { columns } from './columns.js'
 import { EXIT } from './exit.js'
@@ -18,6 +19,7 @@ interface SessionsOptions {
 }
 
 const MOST = 10_000
+const NO_SERVER = '--server must be SERVICE/SERVER, as `vipd status` names them'
 
 /** `vipd sessions`: the living connections, the oldest first; with `kill`, their end. */
 export const sessionsCommand: CommandModule<object, SessionsOptions> = {
@@ -25,6 +27,9 @@ export const sessionsCommand: CommandModule<object, SessionsOptions> = {
   describe: 'Show the living connections, the oldest first, or end some of them',
   builder: (yargs) =>
     yargs
+      // The program's rule, that the last counts of what is given twice, would be one for the ids too.
+      .parserConfiguration({ 'duplicate-arguments-array': true })
+      .coerce(['service', 'server', 'limit', 'json', 'socket'], lastOf)
       .usage(
         '$0 sessions [--service NAME|--server SERVICE/SERVER]\n$0 sessions kill ID…\n$0 sessions kill --server SERVICE/SERVER'
       )
@@ -50,31 +55,41 @@ export const sessionsCommand: CommandModule<object, SessionsOptions> = {
   }
 }
 
+const lastOf = (given: unknown): unknown => (Array.isArray(given) ? given.at(-1) : given)
+
 async function show({ socket, service, server, limit, json }: SessionsOptions): Promise<void> {
   if (!/^[1-9]\d{0,4}$/.test(limit) || Number(limit) > MOST) return misuse(`--limit must be a number from 1 to ${MOST}`)
   const named = server === undefined ? { service: service ?? null, server: null } : serverNameOf(server)
-  if (named === undefined) return misuse('--server must be SERVICE/SERVER, as `vipd status` names them')
+  if (named === undefined) return misuse(NO_SERVER)
   const { getSessions } = await import('../admin/client.js')
   const answer = await getSessions(socket, { ...named, limit: Number(limit) })
   process.stdout.write(json === true ? `${JSON.stringify(answer, null, 2)}\n` : sessionLines(answer))
 }
 
-async function kill({ socket, ids = [], service, server, json }: SessionsOptions): Promise<void> {
-  if (service !== undefined) return misuse('kill takes ids, or --server SERVICE/SERVER')
-  if (server === undefined && ids.length === 0) return misuse('say which sessions: ids, or --server SERVICE/SERVER')
-  if (server !== undefined && ids.length > 0) return misuse('kill takes ids or --server, not both')
-  const name = server === undefined ? undefined : serverNameOf(server)
-  if (server !== undefined && name === undefined)
-    return misuse('--server must be SERVICE/SERVER, as `vipd status` names them')
-  const wrong = ids.find((id) => !/^0x[0-9a-f]{1,14}$/i.test(id))
-  if (wrong !== undefined) return misuse(`${printable(wrong)} is no session: ids are like 0x1f, see \`vipd sessions\``)
+async function kill(options: SessionsOptions): Promise<void> {
+  const what = killOf(options)
+  if (typeof what === 'string') return misuse(what)
   const { postKill } = await import('../admin/client.js')
-  const { ended, unknown } = await postKill(socket, name ?? { ids })
-  if (json === true) process.stdout.write(`${JSON.stringify({ ended, unknown })}\n`)
+  const { ended, unknown } = await postKill(options.socket, what)
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ ended, unknown })}\n`)
   else process.stdout.write(ended === 1 ? '1 session ended\n' : `${ended} sessions ended\n`)
   if (unknown.length === 0) return
   process.stderr.write(`vipd: no such session: ${unknown.join(', ')}\n`)
   process.exitCode = EXIT.failed
+}
+
+/** Which sessions are to end, or what is wrong with the words. */
+export function killOf({
+  ids = [],
+  service,
+  server
+}: Pick<SessionsOptions, 'ids' | 'service' | 'server'>): { readonly ids: readonly string[] } | ServerName | string {
+  if (service !== undefined) return 'kill takes ids, or --server SERVICE/SERVER'
+  if (server !== undefined)
+    return ids.length > 0 ? 'kill takes ids or --server, not both' : (serverNameOf(server) ?? NO_SERVER)
+  if (ids.length === 0) return 'say which sessions: ids, or --server SERVICE/SERVER'
+  const wrong = ids.find((id) => !/^0x[0-9a-f]{1,14}$/i.test(id))
+  return wrong === undefined ? { ids } : `${printable(wrong)} is no session: ids are like 0x1f, see \`vipd sessions\``
 }
 
 /** Sessions for a person, the oldest first, and how many there are more. */

@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { AdminServer } from '../../../src/admin/server.js'
 import type { ReloadVerdict, Status } from '../../../src/admin/status.js'
@@ -11,8 +9,8 @@ import { bytes, flow, span, wrap } from '../../../src/cli/text.js'
 import { conditionWords } from '../../../src/vrrp/condition-words.js'
 import { fakeControl } from '../../fakes/control.js'
 import { NOW, status } from '../../fakes/status.js'
+import { vipd } from './vipd.js'
 
-const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
 const golden = new URL('../../../../test/golden/status.txt', import.meta.url)
 
 t.test('the status of the seed, to the letter', async (t) => {
@@ -204,22 +202,6 @@ const GOOD = `vrrp:
   - { name: VI_1, interface: bond0, virtual_router_id: 88, virtual_ipaddress: [ 10.32.255.99 ] }
 `
 
-/** Runs the program; never longer than ten seconds. */
-function vipd(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...words], { timeout: 10_000, stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk.toString()
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      err += chunk.toString()
-    })
-    child.on('close', (code) => resolve({ code, out, err }))
-  })
-}
-
 t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -276,7 +258,7 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   t.test('--help and --version: 0', async (t) => {
     const help = await vipd('--help')
     t.equal(help.code, 0)
-    for (const command of ['run', 'check', 'import', 'status', 'reload', 'release'])
+    for (const command of ['run', 'check', 'import', 'status', 'server', 'sessions', 'reload', 'release'])
       t.match(help.out, `vipd ${command}`)
     t.match((await vipd('--version')).out, /^\d+\.\d+\.\d+\n$/)
     t.equal((await vipd('status', '--help')).code, 0)
