@@ -42,5 +42,5 @@ function logProblems({ log }: Status): string[] {
   const silent = log.syslog.flatMap(({ target, error, waiting, dropped }) =>
     error === null ? [] : [`syslog ${target} takes no messages: ${error}; ${waiting} wait, ${dropped} are lost`]
   )
-  return [...(lost.length === 0 ? [] : [`the log lacks ${lost.join(' and ')}`]), ...silent]
+  return [...(lost.length === 0 ? [] : [`the log lacks ${lost.join(', and ')}`]), ...silent]
 }
