@@ -3,11 +3,12 @@ import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { History } from '../base/history.js'
 import type { Log } from '../base/log.js'
-import type { AgentConfig, CheckConfig, Config, VrrpConfig } from '../config/schema.js'
-import { tcpProbe } from '../health/tcp.js'
+import type { Config, VrrpConfig } from '../config/schema.js'
+import { Probes } from '../health/probes.js'
 import { Notifier } from '../notify/notifier.js'
 import type { Addon, NativeAdvertSender, NativeProber } from '../os/addon.js'
 import { run, splitCommand } from '../os/exec.js'
+import { icmpOpener } from '../os/icmp.js'
 import { sendMail } from '../os/mail.js'
 import { Netlink } from '../os/netlink.js'
 import type { NativeDataPlane } from '../os/plane.js'
@@ -46,6 +47,7 @@ export interface Parts {
   readonly services: Services
   readonly plane: NativeDataPlane
   readonly prober: NativeProber
+  readonly probes: Probes
   /** null: the main loop sends adverts itself. */
   readonly sender: NativeAdvertSender | null
   readonly threads: number
@@ -77,12 +79,21 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     services.onEvent(event)
   )
   const prober = new addon.Prober()
+  const probes = new Probes({
+    clock,
+    prober,
+    openIcmp: icmpOpener(addon),
+    run,
+    splitCommand,
+    programProblem: (program) => programProblem(program),
+    credentialsOf: (user) => users.of(user)
+  })
   const services = new Services(fits, {
     clock,
     log: proxyLog(log, history, today),
     plane,
-    probe: (check: CheckConfig) => tcpProbe(prober, check.host, check.port),
-    agentProbe: (agent: AgentConfig) => tcpProbe(prober, agent.host, agent.port),
+    probe: (check, names) => probes.health(check, names),
+    agentProbe: (agent) => probes.agent(agent),
     random: Math.random,
     today,
     inherited: inheritedSockets(process.env, process.pid),
@@ -149,6 +160,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     services,
     plane,
     prober,
+    probes,
     sender,
     threads,
     planned: wanted,

@@ -260,7 +260,7 @@ export class Daemon implements Control {
 
   async #stop(reason: string): Promise<void> {
     const { log, clock } = this.#ports
-    const { election, trackers, notifier, services, plane, prober, netlink, sender } = this.#parts
+    const { election, trackers, notifier, services, plane, prober, probes, netlink, sender } = this.#parts
     log.info({ reason }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
@@ -278,6 +278,7 @@ export class Daemon implements Control {
     await Promise.all([notifier.stop(), this.#drained(limitMs)])
     this.#recorder.stop()
     plane.stop()
+    probes.close()
     prober.close()
     sender?.close()
     election.close()

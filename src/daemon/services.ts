@@ -48,31 +48,32 @@ export class Services {
 
   /**
    * Puts a configuration in force. A service is the same one while its name is, or while nothing but its name changes
-   * of where it listens. What listens where another one did comes after it.
+   * of where it listens. What listens where another one did comes after it; what nobody takes the place of goes last,
+   * when nobody routes to it any more.
    */
   configure({ proxy }: ProxyConfig): void {
     const stays = pair(this.#list, proxy)
     const goes = this.#list.filter((service) => ![...stays.values()].includes(service))
     const before = new Map(this.#list.map((service) => [service, service.config.bind]))
-    for (const service of goes) this.#dismiss(service)
+    const binds = proxy.flatMap(({ bind }) => bind)
+    const isInTheWay = (service: Service): boolean => isTaken(service.config.bind, binds)
+    for (const service of goes.filter(isInTheWay)) this.#dismiss(service)
     const ids = new Map(proxy.map((config) => [config.name, stays.get(config)?.id ?? this.#newId()]))
     const made = new Map<ServiceConfig, Service>()
-    for (const config of inOrder(proxy, (one) => moves(one, stays.get(one)))) {
+    for (const config of inOrder(proxy, (one) => [...routedTo(one, proxy), ...inTheWayOf(one, stays)])) {
       const own = stays.get(config)
       const others = [...before].flatMap(([service, binds]) => (service === own ? [] : binds))
       made.set(config, this.#put(own, config, ids, isTaken(config.bind, others)))
     }
+    for (const service of goes.filter((one) => !isInTheWay(one))) this.#dismiss(service)
     this.#list = proxy.flatMap((config) => made.get(config) ?? [])
   }
 
   /** Binds and checks, those first that others route to. */
   start(): void {
     this.#isStarted = true
-    for (const { name } of inOrder(
-      this.#list.map(({ config }) => config),
-      () => false
-    ))
-      this.#find(name)?.start()
+    const configs = this.#list.map(({ config }) => config)
+    for (const { name } of inOrder(configs, (one) => routedTo(one, configs))) this.#find(name)?.start()
   }
 
   /** Stops checking and accepting. Sessions of services on these addresses are reset, others may end by themselves. */
@@ -167,10 +168,6 @@ export class Services {
 const isTaken = (binds: readonly Bind[], others: readonly Bind[]): boolean =>
   binds.some((bind) => others.some((other) => clashes(bind, other)))
 
-/** Its listeners are to be others. */
-const moves = (config: ServiceConfig, service: Service | undefined): boolean =>
-  service?.config.bind.some((bind) => !isTaken([bind], config.bind)) ?? false
-
 /** Which configuration is that of which service: the same name; else a new name for a service that listens where an old one did. */
 function pair(services: readonly Service[], configs: readonly ServiceConfig[]): Map<ServiceConfig, Service> {
   const named = new Map(services.map((service) => [service.name, service]))
@@ -189,23 +186,29 @@ function pair(services: readonly Service[], configs: readonly ServiceConfig[]): 
   return pairs
 }
 
-/** Those that others route to before those others; among the rest those first that leave a place where one may want to listen. */
+/** In such an order that those which must come first do; where they wait for each other, as they stand. */
 function inOrder(
   configs: readonly ServiceConfig[],
-  isFirst: (config: ServiceConfig) => boolean
+  firstOf: (config: ServiceConfig) => readonly ServiceConfig[]
 ): readonly ServiceConfig[] {
-  const byName = new Map(configs.map((config) => [config.name, config]))
   const ordered = new Set<ServiceConfig>()
-  const visiting = new Set<ServiceConfig>()
+  const visited = new Set<ServiceConfig>()
   const visit = (config: ServiceConfig): void => {
-    if (visiting.has(config)) return
-    visiting.add(config)
-    for (const { service } of config.sni) {
-      const target = byName.get(service)
-      if (target !== undefined) visit(target)
-    }
+    if (visited.has(config)) return
+    visited.add(config)
+    for (const first of firstOf(config)) visit(first)
     ordered.add(config)
   }
-  for (const config of [...configs].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))) visit(config)
+  for (const config of configs) visit(config)
   return [...ordered]
+}
+
+/** Those that it routes to. */
+const routedTo = (config: ServiceConfig, all: readonly ServiceConfig[]): readonly ServiceConfig[] =>
+  all.filter(({ name }) => config.sni.some(({ service }) => service === name))
+
+/** Those that still listen where it is to listen. */
+function inTheWayOf(config: ServiceConfig, stays: ReadonlyMap<ServiceConfig, Service>): readonly ServiceConfig[] {
+  const isOther = ([one]: readonly [ServiceConfig, Service]): boolean => one !== config
+  return [...stays].filter((pair) => isOther(pair) && isTaken(config.bind, pair[1].config.bind)).map(([other]) => other)
 }

@@ -20,7 +20,7 @@ export interface MemberPorts {
   readonly clock: Clock
   readonly random: () => number
   readonly today: () => Date
-  readonly probe: (check: CheckConfig) => Probe
+  readonly probe: (check: CheckConfig, server: string) => Probe
   readonly agentProbe: (agent: AgentConfig) => Probe
 }
 
@@ -66,7 +66,9 @@ export class Member {
   configure(config: ServerConfig): void {
     const before = this.#server.config
     this.#become(reconfigured(this.#server, config, this.#now))
-    if (!isDeepStrictEqual(before.check, config.check)) this.#checker = stopped(this.#checker)
+    // A program that checks is told the name.
+    if (!isDeepStrictEqual([before.check, before.name], [config.check, config.name]))
+      this.#checker = stopped(this.#checker)
     if (!isDeepStrictEqual(before.agent, config.agent)) this.#agent = stopped(this.#agent)
     this.#attend()
   }
@@ -97,9 +99,11 @@ export class Member {
   /** Makes its checks and its agent run or stand still, as its state has it. */
   #attend(): void {
     const { config, admin } = this.#server
-    const isChecked = this.#isStarted && config.check !== null && effective(this.#server) !== 'MAINT'
-    // The agent alone can end the maintenance that it asked for.
-    const isAdvised = this.#isStarted && config.agent !== null && admin.state !== 'maint'
+    // An agent alone can end the maintenance that it asked for: beside the check, or as the check.
+    const mayAsk = this.#isStarted && admin.state !== 'maint'
+    const isAdvised = mayAsk && config.agent !== null
+    const isChecked =
+      mayAsk && config.check !== null && (effective(this.#server) !== 'MAINT' || config.check.type === 'agent')
     if (!isChecked) this.#checker = stopped(this.#checker)
     if (!isAdvised) this.#agent = stopped(this.#agent)
     // Made before it is started: a probe may answer at once.
@@ -114,11 +118,12 @@ export class Member {
   }
 
   #newChecker(): Checker | undefined {
-    const { check } = this.#server.config
+    const { config } = this.#server
+    const { check } = config
     if (check === null) return undefined
     const { clock, random } = this.#ports
     const phase = () => phaseOf(this.#server.verdict)
-    const ports = { clock, random, probe: this.#ports.probe(check), phase }
+    const ports = { clock, random, probe: this.#ports.probe(check, config.name), phase }
     return new Checker(check, ports, (result) => this.#become(observe(this.#server, result, this.#now), result))
   }
 

@@ -142,32 +142,29 @@ export function rankOf(server: Server): 0 | 1 | 2 | 3 | null {
 /** Its sessions are to be ended: it was found dead, which one that was not checked yet is not, or taken out. */
 export const isDead = (server: Server): boolean => effective(server) === 'MAINT' || healthOf(server) === 'dead'
 
-/** A check's result on top of what was known. One that could not be made here changes nothing. */
+/** A check's result on top of what was known. One that could not be made here changes nothing; one by an agent has its advice. */
 export function observe(server: Server, result: CheckResult, now: Moment): Server {
   const { check } = server.config
   if (check === null) return server
   const lastCheck = { ...result, at: now.today }
   if (result.code === SOCKERR) return { ...server, lastCheck }
-  return moved(server, { ...server, lastCheck, verdict: judge(server.verdict, result, check) }, now)
+  const agent = following(server.agent, result)
+  return moved(server, { ...server, lastCheck, agent, verdict: judge(server.verdict, result, check) }, now)
 }
 
-/** What an agent answered. One that cannot be asked says nothing, and what it said before holds. */
+/** What an agent answered. One that cannot be asked, or is not understood, says nothing: what it said before holds. */
 export function advised(server: Server, result: CheckResult, now: Moment): Server {
-  const { advice } = result
-  const last = { ...result, at: now.today }
-  if (!answered(result)) return { ...server, agent: { ...server.agent, last } }
-  const agent: Agent = {
-    isDown: result.isSilent === true ? server.agent.isDown : !result.isOk,
-    weightPercent: advice?.weightPercent ?? server.agent.weightPercent,
-    state: advice?.state ?? server.agent.state,
-    maxconn: advice?.maxconn ?? server.agent.maxconn,
-    last
-  }
-  return moved(server, { ...server, agent }, now)
+  const agent = { ...following(server.agent, result), last: { ...result, at: now.today } }
+  const isDown = result.advice === undefined || result.isSilent === true ? agent.isDown : !result.isOk
+  return moved(server, { ...server, agent: { ...agent, isDown } }, now)
 }
 
-/** haproxy: no connection, a timeout or an answer that is none takes no server down. */
-const answered = ({ code }: CheckResult): boolean => code.startsWith('L7') && !code.endsWith('TOUT') && code !== 'L7RSP'
+const following = (agent: Agent, { advice }: CheckResult): Agent => ({
+  ...agent,
+  weightPercent: advice?.weightPercent ?? agent.weightPercent,
+  state: advice?.state ?? agent.state,
+  maxconn: advice?.maxconn ?? agent.maxconn
+})
 
 /**
  * `observe layer4`: what live connections have come to since the last look, by how many have failed in a row.
@@ -209,7 +206,8 @@ export function reconfigured(server: Server, config: ServerConfig, now: Moment):
   const wasServing = server.config.check === null && effective(server) !== 'MAINT'
   // Nobody loses a server because it is checked from now on: its first failures count.
   const verdict = wasServing && config.check !== null ? trusted : server.verdict
-  const agent = config.agent === null ? noAgent : server.agent
+  const hasAgent = config.agent !== null || config.check?.type === 'agent'
+  const agent = hasAgent ? server.agent : noAgent
   return moved(server, { ...server, config, admin, verdict, agent }, now)
 }
 

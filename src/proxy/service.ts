@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { formatBind } from '../base/bind.js'
 import type { Timer } from '../base/clock.js'
 import type { Log } from '../base/log.js'
-import type { ServiceConfig } from '../config/schema.js'
-import type { CheckResult } from '../health/checker.js'
+import type { CheckConfig, ServiceConfig } from '../config/schema.js'
+import type { CheckResult, Probe } from '../health/checker.js'
 import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/plane.js'
 import { shareOf } from './balancer.js'
 import { type Choice, type ChoiceKind, choose } from './choice.js'
@@ -21,7 +21,8 @@ import { STEP_PERIOD_MS, STEPS, stepOf } from './slowstart.js'
 import { type ServiceStatus, serviceStatus } from './snapshot.js'
 import { type Route, type TableBody, tableOf } from './table.js'
 
-export interface ServicePorts extends MemberPorts {
+export interface ServicePorts extends Omit<MemberPorts, 'probe'> {
+  readonly probe: (check: CheckConfig, names: { readonly service: string; readonly server: string }) => Probe
   readonly log: Log
   readonly plane: Pick<NativeDataPlane, 'publish' | 'withdraw' | 'sessions' | 'kill'>
   readonly inherited: InheritedSockets
@@ -63,7 +64,8 @@ export class Service {
     this.#config = config
     this.#place = place
     this.#herald = this.#newHerald()
-    this.#roster = new Roster(ports, this.#onMove)
+    const probe: MemberPorts['probe'] = (check, server) => ports.probe(check, { service: this.name, server })
+    this.#roster = new Roster({ ...ports, probe }, this.#onMove)
     this.#publisher = new Publisher({ clock: ports.clock, plane: ports.plane, onFault: this.#onFault })
     this.#roster.configure(config.servers)
     this.#settle()

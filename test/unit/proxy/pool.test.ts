@@ -116,7 +116,7 @@ t.test('who comes out of maintenance is checked before it serves', async (t) => 
 t.test('an agent is asked for advice: weight, state, limit; down takes it down, silence says nothing', async (t) => {
   const base = READY(server(`weight: 10, ${AGENT}`))
   const say = (one: Server, more: Partial<CheckResult>): Server =>
-    advised(one, { isOk: true, code: 'L7OK', detail: '', tookMs: 1, ...more }, at(1))
+    advised(one, { isOk: true, code: 'L7OK', detail: '', tookMs: 1, advice: {}, ...more }, at(1))
   t.equal(weightOf(say(base, { advice: { weightPercent: 50 } })), 5)
   t.equal(told(say(base, { advice: { weightPercent: 0 } })), 'DRAIN none go on')
   t.equal(say(base, { advice: { maxconn: 30 } }).agent.maxconn, 30)
@@ -130,7 +130,9 @@ t.test('an agent is asked for advice: weight, state, limit; down takes it down, 
     'a weight says not that it is up'
   )
   for (const code of ['L4CON', 'L4TOUT', 'L7TOUT', 'L7RSP', 'SOCKERR'])
-    t.equal(effective(say(base, { isOk: false, code })), 'UP', code)
+    t.equal(effective(advised(base, { isOk: false, isSilent: true, code, detail: '', tookMs: 1 }, at(1))), 'UP', code)
+  const asCheck = seen(server('check: { type: agent }'), { ...up, advice: { weightPercent: 0 } })
+  t.equal(told(asCheck), 'DRAIN none go on', 'the check itself may be an agent')
 })
 
 t.test('live connections that fail in a row count for error_limit; each row brings the check forward', async (t) => {
