@@ -27,23 +27,46 @@ Result<Fd> bind_socket(const Address& address, bool reuse_port) noexcept {
 
 }  // namespace
 
-Status probe_listener(const Address& address) noexcept {
+bool ListenerSpec::same_place(const ListenerSpec& other) const noexcept {
+  if (kind != other.kind) return false;
+  if (kind == Kind::unix_socket) return path == other.path && mode == other.mode;
+  if (kind == Kind::inherited) return fd == other.fd;
+  return address == other.address && v4v6 == other.v4v6 && interface == other.interface;
+}
+
+bool ListenerSpec::overlaps(const ListenerSpec& other) const noexcept {
+  if (kind != other.kind) return false;
+  if (kind == Kind::unix_socket) return path == other.path;
+  if (kind == Kind::inherited) return fd == other.fd;
+  return address.overlaps(other.address);
+}
+
+std::string ListenerSpec::text() const {
+  if (kind == Kind::unix_socket) return "unix@" + path;
+  if (kind == Kind::inherited) return "fd@" + std::to_string(fd);
+  return address.text();
+}
+
+Status probe_listener(const ListenerSpec& spec) noexcept {
   // Without SO_REUSEPORT, bind() refuses a port on which anybody is in LISTEN, whatever options he has.
-  const Result<Fd> fd = bind_socket(address, false);
+  if (spec.kind != ListenerSpec::Kind::tcp) return Errno{EOPNOTSUPP, "bind"};
+  const Result<Fd> fd = bind_socket(spec.address, false);
   if (const Errno* error = std::get_if<Errno>(&fd)) return *error;
   return std::nullopt;
 }
 
-Result<std::vector<Fd>> open_listeners(const Address& address, const Table& table, unsigned count) {
+Result<std::vector<Fd>> open_listeners(const ListenerSpec& spec, const SocketOptions& options, int backlog,
+                                       unsigned count) {
+  if (spec.kind != ListenerSpec::Kind::tcp) return Errno{EOPNOTSUPP, "bind"};
   std::vector<Fd> fds;
   for (unsigned i = 0; i < count; ++i) {
-    Result<Fd> fd = bind_socket(address, true);
+    Result<Fd> fd = bind_socket(spec.address, true);
     if (const Errno* error = std::get_if<Errno>(&fd)) return *error;
     fds.push_back(std::move(*std::get_if<Fd>(&fd)));
-    tune_socket(fds.back().get(), table.sockets, true);
+    tune_socket(fds.back().get(), options, true);
   }
   for (const Fd& fd : fds) {
-    if (::listen(fd.get(), table.backlog) != 0) return Errno{errno, "listen"};
+    if (::listen(fd.get(), backlog) != 0) return Errno{errno, "listen"};
   }
   return fds;
 }

@@ -32,8 +32,10 @@ std::atomic<int> g_wrong{0};
 struct Events final : EventSink, ProbeSink {
   bool emit(const Event&) noexcept override { return ++events % 7 != 0; }
   void done(const ProbeReport&) noexcept override { ++reports; }
+  void answered(std::shared_ptr<SessionQuery>) noexcept override { ++answers; }
   std::atomic<int> events{0};
   std::atomic<int> reports{0};
+  std::atomic<int> answers{0};
 };
 
 unsigned char pattern(std::size_t at) { return static_cast<unsigned char>(at * 131 >> 3); }
@@ -145,23 +147,32 @@ void client(std::uint16_t port, unsigned seed) {
   }
 }
 
+ListenerSpec listener_on(std::uint16_t port) {
+  ListenerSpec spec;
+  spec.address = *Address::parse("127.0.0.1", port);
+  return spec;
+}
+
 std::unique_ptr<Table> make_table(std::uint16_t port, const std::vector<std::uint16_t>& servers, std::minstd_rand& random) {
   auto table = std::make_unique<Table>();
   table->id = 1;
-  table->listeners.push_back(*Address::parse("127.0.0.1", port));
-  if (random() % 2 == 0) table->listeners.push_back(*Address::parse("127.0.0.1", static_cast<std::uint16_t>(port + 1)));
+  table->listeners.push_back(listener_on(port));
+  if (random() % 2 == 0) table->listeners.push_back(listener_on(static_cast<std::uint16_t>(port + 1)));
   table->backlog = 256;
   table->retries = 2;
   table->redispatch = random() % 4 != 0;
   table->maxconn = 4 + random() % 40;
-  table->connect_timeout_ms = 50;
-  table->idle_timeout_ms[0] = 60 + random() % 200;
-  table->idle_timeout_ms[1] = 60 + random() % 200;
+  table->timeouts.connect = 50;
+  table->timeouts.side[0] = 60 + random() % 200;
+  table->timeouts.side[1] = 60 + random() % 200;
   table->sockets = {{static_cast<int>(random() % 2) * 10, 3, 3}, static_cast<unsigned>(random() % 2) * 9000};
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const bool in = random() % 5 != 0;
-    table->servers.push_back({static_cast<std::uint16_t>(i), *Address::parse("127.0.0.1", servers[i]),
-                              !in && random() % 2 == 0, nullptr});
+    Server server;
+    server.id = static_cast<std::uint16_t>(i);
+    server.address = *Address::parse("127.0.0.1", servers[i]);
+    if (!in && random() % 2 == 0) server.close_sessions = CloseSessions::down;
+    table->servers.push_back(server);
     if (in) table->rotation.push_back(static_cast<std::uint16_t>(i));
   }
   return table;
@@ -176,8 +187,7 @@ bool run(Mode mode, double seconds, unsigned seed) {
   ports[3] = 1;  // refuses
   // Two neighbours below the ephemeral range, so that no outgoing connection has one of them.
   std::uint16_t port = 20'000;
-  while (probe_listener(*Address::parse("127.0.0.1", port)) ||
-         probe_listener(*Address::parse("127.0.0.1", static_cast<std::uint16_t>(port + 1)))) {
+  while (probe_listener(listener_on(port)) || probe_listener(listener_on(static_cast<std::uint16_t>(port + 1)))) {
     ++port;
   }
 
@@ -194,7 +204,7 @@ bool run(Mode mode, double seconds, unsigned seed) {
   int refused = 0;
   while (Clock::now() < end) {
     if (const auto failed = plane.publish(make_table(port, ports, random))) {
-      std::printf("%s: %s %d\n", failed->address.text().c_str(), failed->error.call, failed->error.value);
+      std::printf("%s: %s %d\n", failed->where.c_str(), failed->error.call, failed->error.value);
       ++refused;
     }
     if (random() % 20 == 0) plane.withdraw(1, random() % 2 == 0);
