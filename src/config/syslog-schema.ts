@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { parseHostPort } from '../base/ip.js'
+import { SEVERITIES } from '../base/syslog-message.js'
 import { map, word } from './fields.js'
 
 /** Where the log goes besides stdout. haproxy's `log ADDRESS FACILITY LEVEL`. */
@@ -8,8 +9,6 @@ export const FACILITIES = [
   ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'auth2', 'ftp', 'ntp'],
   ...['audit', 'alert', 'cron2', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7']
 ]
-/** From the worst; the position is the number on the wire. */
-export const SEVERITIES = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'] as const
 
 export type SyslogTarget =
   | { readonly kind: 'udp'; readonly host: string; readonly family: 4 | 6; readonly port: number }

@@ -749,8 +749,8 @@ t.test('a state change is one line with from, to and the reason; FAULT is an err
   t.strictSame(
     a.log.said('state changed').map(({ level, facts }) => [level, facts['from'], facts['to'], facts['reason']]),
     [
-      ['info', 'INIT', 'BACKUP', 'start'],
-      ['info', 'BACKUP', 'MASTER', 'master down'],
+      ['warn', 'INIT', 'BACKUP', 'start'],
+      ['warn', 'BACKUP', 'MASTER', 'master down'],
       ['error', 'MASTER', 'FAULT', 'link down: bond0 has no carrier']
     ]
   )
