@@ -22,6 +22,7 @@ import { Election, virtualAddresses } from './election.js'
 import { Forwarding } from './forwarding.js'
 import { capacityFor } from './host.js'
 import { Narrator } from './narrator.js'
+import { proxyLog } from './proxy-log.js'
 import { Pulse } from './pulse.js'
 import { ScriptUsers } from './script-users.js'
 import { Services } from './services.js'
@@ -92,7 +93,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   if (inherited.size > 0) addon.closeOnExec()
   const services = new Services(fits, {
     clock,
-    log,
+    log: proxyLog(log, history, today),
     plane,
     probe: (check, names) => probes.health(check, names),
     agentProbe: (agent) => probes.agent(agent),

@@ -1,13 +1,26 @@
 import { hostname } from 'node:os'
 import { AdminServer } from '../admin/server.js'
-import type { Control, ReloadVerdict, Status } from '../admin/status.js'
+import type {
+  Control,
+  KillQuery,
+  KillVerdict,
+  OrderVerdict,
+  ReloadVerdict,
+  ServerName,
+  SessionQuery,
+  SessionsVerdict,
+  Status
+} from '../admin/status.js'
 import type { Timer } from '../base/clock.js'
 import { messageOf, VipdError } from '../base/errors.js'
 import type { HistoryEvent } from '../base/history.js'
+import type { RootLog } from '../base/log.js'
 import { loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
+import type { Syslog } from '../os/syslog.js'
 import type { Systemd } from '../os/systemd.js'
+import type { ServerOrder } from '../proxy/orders.js'
 import { build, type Parts, type Ports } from './build.js'
 import { type Keys, virtualAddresses } from './election.js'
 import { startHeart } from './heart.js'
@@ -15,8 +28,10 @@ import { hostChecks } from './host-checks.js'
 import { loadKeys } from './keys.js'
 import { takeAddressLock } from './lock.js'
 import { Meter } from './meter.js'
+import { Operator } from './operator.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
 import { mergeForReload } from './reload.js'
+import { SessionRecorder } from './session-recorder.js'
 import { sweep } from './sweep.js'
 
 export interface DaemonSettings {
@@ -28,6 +43,13 @@ export interface DaemonSettings {
   readonly problems: readonly string[]
 }
 
+export interface DaemonPorts extends Ports {
+  readonly log: RootLog
+  readonly systemd: Systemd
+  /** Where the log goes besides stdout. */
+  readonly syslog: readonly Pick<Syslog, 'status'>[]
+}
+
 const METER_WINDOW_MS = 60_000
 const LOOK_PERIOD_MS = 5000
 const STOP_SLACK_MS = 2000
@@ -36,10 +58,12 @@ const DRAIN_LOOK_MS = 50
 /** The running program: order, deadlines, and what the operator may ask. */
 export class Daemon implements Control {
   readonly #settings: DaemonSettings
-  readonly #ports: Ports
+  readonly #ports: DaemonPorts
   readonly #systemd: Systemd
   readonly #parts: Parts
   readonly #admin: AdminServer
+  readonly #operator: Operator
+  readonly #recorder: SessionRecorder
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
   /** What is in force. */
@@ -48,13 +72,20 @@ export class Daemon implements Control {
   #reloading: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
 
-  constructor(settings: DaemonSettings, ports: Ports & { readonly systemd: Systemd }) {
+  constructor(settings: DaemonSettings, ports: DaemonPorts) {
     this.#settings = settings
     this.#config = settings.config
     this.#ports = ports
     this.#systemd = ports.systemd
     requireCapabilities(settings.config, ports.addon.missingCapabilities())
     this.#parts = build(settings.config, ports)
+    const { services, plane, history } = this.#parts
+    this.#operator = new Operator({ ...ports, services, plane, history, today: () => new Date() })
+    this.#recorder = new SessionRecorder({
+      ...ports,
+      plane,
+      names: (service, server) => services.names(service, server)
+    })
     this.#admin = new AdminServer(this, (error) => ports.log.warn({ error: messageOf(error) }, 'admin request failed'))
   }
 
@@ -75,6 +106,7 @@ export class Daemon implements Control {
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
     this.#parts.services.start()
+    this.#recorder.configure(this.#config)
     this.#timers.push(startHeart(clock, this.#parts.sender, this.#parts.isPlaneAlive))
     this.#parts.election.begin()
     this.#meter.start()
@@ -115,6 +147,7 @@ export class Daemon implements Control {
       })),
       notify: { ...this.#parts.notifier.counters },
       proxy: this.#parts.services.snapshots(counters),
+      log: { ...this.#recorder.status(counters), syslog: this.#ports.syslog.map(({ status }) => status) },
       process: {
         ...(await this.#meter.read()),
         worker_threads: this.#parts.threads,
@@ -129,6 +162,18 @@ export class Daemon implements Control {
 
   events(since: number): readonly HistoryEvent[] {
     return this.#parts.history.since(since)
+  }
+
+  orderServer(name: ServerName, order: ServerOrder): OrderVerdict {
+    return this.#operator.order(name, order)
+  }
+
+  sessions(query: SessionQuery): Promise<SessionsVerdict> {
+    return this.#operator.sessions(query)
+  }
+
+  killSessions(query: KillQuery): Promise<KillVerdict> {
+    return this.#operator.kill(query)
   }
 
   /**
@@ -153,6 +198,7 @@ export class Daemon implements Control {
     // Keys are read again although the file names the same: that is how they are rotated.
     await this.#apply(config, keys)
     this.#config = config
+    this.#recorder.configure(config)
     this.#loadedAt = new Date()
     const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
     return { verdict, problems: [...problems, ...this.#parts.services.faults], applied, changes }
@@ -230,6 +276,7 @@ export class Daemon implements Control {
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])
+    this.#recorder.stop()
     plane.stop()
     probes.close()
     prober.close()

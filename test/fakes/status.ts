@@ -139,6 +139,7 @@ export const status = (): Status => ({
       ]
     }
   ],
+  log: { sessions: 0, sessions_dropped: 0, lines_dropped: 0, syslog: [] },
   process: {
     event_loop_delay_p99_ms: 1,
     event_loop_delay_max_ms: 2,
