@@ -119,7 +119,7 @@ t.test('an agent is asked for advice: weight, state, limit; down takes it down, 
   )
   for (const code of ['L4CON', 'L4TOUT', 'L7TOUT', 'L7RSP', 'SOCKERR'])
     t.equal(effective(advised(base, { isOk: false, isSilent: true, code, detail: '', tookMs: 1 }, at(1))), 'UP', code)
-  const asCheck = seen(server('check: { type: agent }'), { ...up, advice: { weightPercent: 0 } })
+  const asCheck = seen(server('check: { type: agent, port: 9000 }'), { ...up, advice: { weightPercent: 0 } })
   t.equal(told(asCheck), 'DRAIN none go on', 'the check itself may be an agent')
 })
 

@@ -39,8 +39,8 @@ const session = (id: number, overrides: Partial<LiveSession> = {}): LiveSession 
 })
 
 /** A service whose first server has all of 90 sessions, 30 of which are quiet. */
-async function uneven(rebalance: string, more = '') {
-  const world = fakeService(serviceConfig(THREE, `    rebalance: ${rebalance}\n${more}`))
+async function uneven(rebalance: string) {
+  const world = fakeService(serviceConfig(THREE, `    rebalance: ${rebalance}\n`))
   await world.begin()
   world.plane.live = Array.from({ length: 90 }, (_, i) => session(i + 1, { idleMs: i % 3 === 0 ? 60_000 : 10 }))
   world.one.look(countersOf([{ current: 90 }, {}, {}]))
@@ -103,10 +103,11 @@ t.test('nothing is closed while backups serve, and where clients would come back
   const before = backup.plane.killed.length
   await backup.clock.advance(60_000)
   t.equal(backup.plane.killed.length, before)
-  for (const balance of ['source', 'first']) {
-    const { clock, plane, one } = await uneven('{ per_minute: 600 }', `    balance: ${balance}\n`)
+  for (const algorithm of ['source', 'first'] as const) {
+    const { clock, plane, one, reload } = await uneven('{ per_minute: 600 }')
+    reload({ ...serviceConfig(THREE, '    rebalance: { per_minute: 600 }\n'), balance: { algorithm, draws: 2 } })
     await clock.advance(60_000)
-    t.strictSame(plane.asked, [], balance)
+    t.strictSame(plane.asked, [], algorithm)
     t.equal(one.snapshot(undefined).rebalance, null)
   }
 })
