@@ -20,6 +20,23 @@ require('node:net').createServer((socket) => {
   socket.pipe(socket)
 }).listen(6443, '::', () => console.log('listening'))`
 
+/** Opens so many connections and keeps them until all are answered. */
+const CROWD = `
+const [host, port, count] = process.argv.slice(1)
+const ended = { answered: 0, closed: 0 }
+for (let i = 0; i < count; i++) {
+  const socket = require('node:net').connect({ host, port })
+  const over = (how) => {
+    ended[how]++
+    if (ended.answered + ended.closed < count) return
+    console.log(JSON.stringify(ended))
+    process.exit()
+  }
+  socket.once('data', () => { socket.removeAllListeners('end'); over('answered') })
+  socket.once('end', () => over('closed'))
+  socket.on('error', () => {})
+}`
+
 const CLIENT = `
 const [host, port, everyMs] = process.argv.slice(1)
 const socket = require('node:net').connect({ host, port, timeout: 3000 })
@@ -65,7 +82,15 @@ t.test('transparent client source', { skip }, async (t) => {
         service('remote', 8443, `${server.address}:6443`),
         service('local', 8444, '127.0.0.1:6443'),
         service('remote6', 8445, `[${address6Of(server)}]:6443`),
-        service('opaque', 8446, `${server.address}:6443`, { transparent: false })
+        service('opaque', 8446, `${server.address}:6443`, { transparent: false }),
+        service('many', 8447, '', {
+          transparent: false,
+          source: proxy.address,
+          servers: [
+            { name: 'one', address: `${server.address}:6443` },
+            { name: 'two', address: `${proxy.address}:6443` }
+          ]
+        })
       ]
     })
   )
@@ -121,6 +146,12 @@ t.test('transparent client source', { skip }, async (t) => {
       t.equal(services.find((one) => one.name === 'remote6')?.servers[0]?.status, 'UP')
     }
   )
+
+  await t.test('a source address has its ports for each server anew', async (t) => {
+    await lab.run(proxy, ['sysctl', '-qw', 'net.ipv4.ip_local_port_range=40000 40039'])
+    const crowd = await lab.run(client, [process.execPath, '-e', CROWD, proxy.address, '8447', '50'])
+    t.strictSame(JSON.parse(crowd), { answered: 50, closed: 0 })
+  })
 
   await t.test('what was added can be taken away', async (t) => {
     await run(proxy, 'undo')
