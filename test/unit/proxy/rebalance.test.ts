@@ -111,6 +111,32 @@ t.test('nothing is closed while backups serve, and where clients would come back
   }
 })
 
+t.test('it rests while backups serve, however uneven they are', async (t) => {
+  const servers =
+    '{ name: a, address: 10.0.0.1:1 }, { name: b, address: 10.0.0.2:1, backup: true }, { name: c, address: 10.0.0.3:1, backup: true }'
+  const more = '    allbackups: true\n    rebalance: { per_minute: 60, quiet: 1s }\n'
+  const { begin, say, clock, one, plane } = fakeService(serviceConfig(servers, more))
+  await begin()
+  say(false, '10.0.0.1')
+  await clock.advance(3000)
+  t.equal(one.snapshot(undefined).serving, 'backup')
+  one.look(countersOf([{}, { current: 90 }, {}]))
+  await clock.advance(60_000)
+  t.strictSame(plane.asked, [])
+})
+
+t.test('what is right when the sessions are known decides, not when they were asked for', async (t) => {
+  const { clock, plane, one } = await uneven('{ per_minute: 60, quiet: 1s }')
+  plane.late = []
+  await clock.advance(3000)
+  t.equal(plane.asked.length, 1, 'one question at a time')
+  one.look(countersOf([{}, { current: 90 }, {}]))
+  for (const answer of plane.late.splice(0)) answer()
+  t.strictSame(plane.killed, [], 'another server has too many by now')
+  await clock.advance(1000)
+  t.match(plane.asked.at(-1), { server: 1 })
+})
+
 t.test('off, it looks at nothing; a reload turns it on and off', async (t) => {
   const { clock, plane, one, reload } = await uneven('{ per_minute: 60, quiet: 1s }')
   await clock.advance(1000)
