@@ -48,11 +48,12 @@ export const syslog = map(
     level: word(...SEVERITIES)
       .default('info')
       .describe('Nothing less grave is sent'),
-    format: word('rfc3164', 'rfc5424').default('rfc3164'),
+    format: word('rfc3164', 'rfc5424').default('rfc3164').describe('How a line begins: the BSD way, or RFC 5424'),
     tag: z
       .string({ error: () => 'must be a word, like vipd' })
       .regex(/^[!-~]{1,48}$/, { error: () => 'must be a word of at most 48 characters, like vipd' })
       .default('vipd')
+      .describe('Name of the program in each line')
   },
   'address, facility, level, format, tag'
 ).transform(

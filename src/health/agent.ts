@@ -4,10 +4,17 @@ import { errnoOf, messageOf } from '../base/errors.js'
 import type { AgentConfig } from '../config/check-schema.js'
 import { type AgentAnswer, agentSilence, readAgentLine } from './agent-words.js'
 import { type Probe, SOCKERR } from './checker.js'
+import type { Pacer } from './pacer.js'
 import { isShortage } from './shortage.js'
 
 export type AgentTarget = Pick<AgentConfig, 'host' | 'port' | 'send'>
 
+export interface AgentPorts {
+  readonly clock: Clock
+  readonly pacer: Pick<Pacer, 'enter'>
+}
+
+const TOO_MANY: AgentAnswer = { isOk: false, code: SOCKERR, detail: 'too many checks connect at once' }
 /** The longest line that an agent may say. */
 const MAX_LINE_BYTES = 1024
 const LF = 0x0a
@@ -16,13 +23,21 @@ const LF = 0x0a
  * Asks haproxy's agent: connects, says `send` and a line end where there is something to say, reads one line. That it
  * cannot be reached, or is not understood, says nothing of its server.
  */
-export function agentProbe(target: AgentTarget, clock: Clock): Probe {
+export function agentProbe(target: AgentTarget, ports: AgentPorts): Probe {
   let question: Question | undefined
-  const ask = (timeoutMs: number, done: Parameters<Probe>[1]): void => {
+  let leaveQueue: (() => void) | undefined
+  const close = (): void => {
+    leaveQueue?.()
     question?.giveUp()
-    question = new Question(target, clock, timeoutMs, done)
   }
-  return Object.assign(ask, { close: () => question?.giveUp() })
+  const ask = (timeoutMs: number, done: Parameters<Probe>[1]): void => {
+    close()
+    const start = (): void => {
+      question = new Question(target, ports.clock, timeoutMs, done)
+    }
+    leaveQueue = ports.pacer.enter(start, () => done({ ...TOO_MANY, tookMs: 0 }))
+  }
+  return Object.assign(ask, { close })
 }
 
 class Question {

@@ -36,9 +36,14 @@ export function lostAnswer(check: HttpCheck, phase: LinePhase, error: Error | nu
     case 'handshake':
       return { isOk: false, code: 'L6RSP', detail: `it closed the connection in the TLS handshake${tail}` }
     case 'answer': {
-      // The alert that says so may be lost by the reset that follows it.
-      const hint = check.isTls && check.crtFile === null ? '; does it want a client certificate (crt, key)?' : ''
-      return { isOk: false, code: 'L7RSP', detail: `it closed the connection without an answer${tail}${hint}` }
+      return { isOk: false, code: 'L7RSP', detail: `it closed the connection without an answer${tail}${hintOf(check)}` }
     }
   }
+}
+
+/** What a server may want that goes away without a word. */
+function hintOf({ isTls, crtFile }: HttpCheck): string {
+  if (!isTls) return '; does it speak TLS (type https)?'
+  // The alert that says so may be lost by the reset that follows it.
+  return crtFile === null ? '; does it want a client certificate (crt, key)?' : ''
 }

@@ -8,14 +8,19 @@ import { lostAnswer, timeoutAnswer } from './http-failure.js'
 import type { Head } from './http-head.js'
 import { HttpLine, type LinePhase } from './http-line.js'
 import type { Reading, ResponseReader } from './http-response.js'
+import type { Pacer } from './pacer.js'
 
 export interface HttpPorts {
   readonly clock: Clock
   readonly credentials: Pick<CredentialStore, 'read'>
+  readonly pacer: Pick<Pacer, 'enter'>
 }
 
 /** What an HTTP check needs of its configuration. */
 export type HttpTarget = Pick<CheckConfig, 'host' | 'port' | 'sendProxy'> & { readonly http: HttpCheck }
+
+const TOO_SLOW: Answer = { isOk: false, code: SOCKERR, detail: 'its files cannot be read in time' }
+const TOO_MANY: Answer = { isOk: false, code: SOCKERR, detail: 'too many checks connect at once' }
 
 /** Asks an HTTP server whether it is ready, over a connection that is kept from check to check. */
 export function httpProbe(target: HttpTarget, ports: HttpPorts): Probe {
@@ -78,8 +83,11 @@ class HttpRun {
   readonly #timeoutMs: number
   readonly #kept: { readonly line: HttpLine; readonly version: string } | undefined
   readonly #onDone: OnRun
-  readonly #startedAt: number
-  readonly #timers: Timer[] = []
+  #startedAt: number
+  #deadline: Timer | undefined
+  #silence: Timer | undefined
+  /** Takes us out of the queue of those that connect. */
+  #leaveQueue: (() => void) | undefined
   /** Connections that may still answer, the newest last. */
   #lines: HttpLine[] = []
   #credentials: Credentials | undefined
@@ -105,28 +113,54 @@ class HttpRun {
 
   async start(): Promise<void> {
     const { clock, credentials } = this.#ports
-    // After a stall of ours the answer may lie unread when the timer fires.
-    this.#timers.push(clock.after(this.#timeoutMs, () => clock.afterInput(() => this.#onDeadline())))
+    this.#arm()
     const read = await credentials.read(this.#target.http)
     if (this.#isOver) return
     this.#credentials = read
     const kept = this.#kept
     if (kept !== undefined && !kept.line.isClosed && kept.version === read.version) {
       this.#ask(kept.line, read)
-      this.#timers.push(clock.after(this.#timeoutMs / 2, () => this.#onSilence()))
+      this.#silence = clock.after(this.#timeoutMs / 2, () => this.#onSilence())
       return
     }
     kept?.line.close()
     this.#lines = []
-    this.#connect(read)
+    this.#deadline?.cancel()
+    this.#queue(read, () => {
+      // The time of a check begins when its turn has come.
+      this.#startedAt = clock.now()
+      this.#arm()
+    })
   }
 
   /** No result comes after it. */
   giveUp(): void {
     this.#isOver = true
-    for (const timer of this.#timers) timer.cancel()
+    this.#deadline?.cancel()
+    this.#silence?.cancel()
+    this.#leaveQueue?.()
     for (const line of this.#lines) line.close()
     this.#lines = []
+  }
+
+  #arm(): void {
+    const { clock } = this.#ports
+    this.#deadline?.cancel()
+    // After a stall of ours the answer may lie unread when the timer fires.
+    this.#deadline = clock.after(this.#timeoutMs, () => clock.afterInput(() => this.#onDeadline()))
+  }
+
+  /** A new connection in its turn, which may come after the deadline where others of ours wait before it. */
+  #queue(credentials: Credentials, onTurn: () => void): void {
+    if (this.#leaveQueue !== undefined) return
+    const start = (): void => {
+      if (this.#isOver) return
+      onTurn()
+      this.#connect(credentials)
+    }
+    this.#leaveQueue = this.#ports.pacer.enter(start, () => {
+      if (!this.#isOver && this.#lines.length === 0) this.#finish(TOO_MANY, undefined)
+    })
   }
 
   #connect(credentials: Credentials): void {
@@ -149,14 +183,14 @@ class HttpRun {
   /** The kept connection says nothing: its server may be another one by now, or nothing between us knows of it. */
   #onSilence(): void {
     if (this.#isOver || this.#answering !== undefined || this.#lines.length !== 1) return
-    if (this.#credentials !== undefined) this.#connect(this.#credentials)
+    if (this.#credentials !== undefined) this.#queue(this.#credentials, () => undefined)
   }
 
   #onLost(line: HttpLine, phase: LinePhase, error: Error | null): void {
     if (this.#isOver) return
     this.#lines = this.#lines.filter((one) => one !== line)
     const wasKept = line === this.#kept?.line
-    if (wasKept && this.#lines.length === 0 && this.#credentials !== undefined) this.#connect(this.#credentials)
+    if (wasKept && this.#credentials !== undefined) this.#queue(this.#credentials, () => undefined)
     else if (!wasKept) this.#finish(this.#withProblems(lostAnswer(this.#target.http, phase, error)), undefined)
   }
 
@@ -186,12 +220,10 @@ class HttpRun {
       this.#finish(this.#judge(this.#answering.head, this.#answering.reader), undefined)
       return
     }
-    const phase = this.#lines.at(-1)?.phase ?? 'connect'
-    const answer =
-      this.#credentials === undefined
-        ? { isOk: false, code: SOCKERR, detail: 'its files cannot be read in time' }
-        : timeoutAnswer(phase, this.#timeoutMs)
-    this.#finish(answer, undefined)
+    const line = this.#lines.at(-1)
+    if (this.#credentials === undefined) this.#finish(TOO_SLOW, undefined)
+    else if (line === undefined) this.#finish(TOO_MANY, undefined)
+    else this.#finish(timeoutAnswer(line.phase, this.#timeoutMs), undefined)
   }
 
   #finish(answer: Answer, line: HttpLine | undefined): void {

@@ -11,6 +11,7 @@ interface Outstanding {
   readonly address: string
   readonly token: Token
   readonly finish: (code: string, detail: string) => void
+  readonly giveUp: () => void
 }
 
 /** Questions at once; as many again are refused before a sequence number could come twice. */
@@ -41,9 +42,9 @@ export class Pinger {
 
   /** Gives up all that waits and closes the sockets; the next question opens them again. */
   close(): void {
+    for (const question of [...this.#outstanding.values()]) question.giveUp()
     for (const socket of this.#sockets.values()) socket.close()
     this.#sockets.clear()
-    this.#outstanding.clear()
   }
 
   /**
@@ -65,8 +66,12 @@ export class Pinger {
       forget()
       done({ isOk: code === 'L3OK', code, detail, tookMs: this.#clock.now() - startedAt })
     }
+    const giveUp = (): void => {
+      isOver = true
+      forget()
+    }
     const token = { id: this.#id, sequence: sequence ?? 0, secret: this.#secret }
-    const question: Outstanding = { address: canonicalAddress(host) ?? host, token, finish }
+    const question: Outstanding = { address: canonicalAddress(host) ?? host, token, finish, giveUp }
     const family = familyOf(host)
     if (family === undefined) finish(SOCKERR, `${host} is no address`)
     else if (sequence === undefined) finish(SOCKERR, 'too many pings wait for their answers')
@@ -78,10 +83,7 @@ export class Pinger {
       )
       this.#send(family, question)
     }
-    return () => {
-      isOver = true
-      forget()
-    }
+    return giveUp
   }
 
   #send(family: Family, { address, token, finish }: Outstanding): void {

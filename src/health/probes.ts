@@ -8,6 +8,7 @@ import { CredentialStore } from './credentials.js'
 import { type ExecPorts, execProbe, type ServerNames } from './exec.js'
 import { httpProbe } from './http.js'
 import { icmpProbe, Pinger } from './icmp.js'
+import { Pacer } from './pacer.js'
 import { tcpProbe } from './tcp.js'
 
 export interface ProbesPorts extends ExecPorts {
@@ -21,11 +22,13 @@ export class Probes {
   readonly #ports: ProbesPorts
   readonly #credentials: CredentialStore
   readonly #pinger: Pinger
+  readonly #pacer: Pacer
 
   constructor(ports: ProbesPorts) {
     this.#ports = ports
     this.#credentials = new CredentialStore(ports.clock)
     this.#pinger = new Pinger(ports.clock, ports.openIcmp)
+    this.#pacer = new Pacer(ports.clock)
   }
 
   /** The probe of a server's check. Its Checker closes it. */
@@ -37,19 +40,19 @@ export class Probes {
       case 'http':
       case 'https':
         if (check.http === null) throw new Error(`an ${check.type} check without its settings`)
-        return httpProbe({ ...check, http: check.http }, { clock, credentials: this.#credentials })
+        return httpProbe({ ...check, http: check.http }, { clock, credentials: this.#credentials, pacer: this.#pacer })
       case 'exec':
         return execProbe(check, names, this.#ports)
       case 'icmp':
         return icmpProbe(this.#pinger, check.host)
       case 'agent':
-        return agentProbe(check, clock)
+        return agentProbe(check, { clock, pacer: this.#pacer })
     }
   }
 
   /** The probe of an agent beside the check: judge its results by `{ rise: 1, fall: 1 }`, follow their `advice`. */
   agent(agent: AgentConfig): Probe {
-    return agentProbe(agent, this.#ports.clock)
+    return agentProbe(agent, { clock: this.#ports.clock, pacer: this.#pacer })
   }
 
   /** Closes what is shared; after all checkers were stopped. */

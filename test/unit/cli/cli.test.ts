@@ -352,7 +352,10 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
     for (const command of ['check', 'run']) {
       const { code, err } = await vipd(command, '-c', path)
       t.equal(code, 2)
-      t.equal(err, `${path}:1:1: cannot be read: there is no such file\n`)
+      t.equal(
+        err,
+        `${path}:1:1: cannot be read: there is no such file: name another one, or have \`vipd import\` make it\n`
+      )
     }
   })
   t.test('a warning is no error for the daemon, and a problem for check', async (t) => {

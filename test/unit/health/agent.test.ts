@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { agentProbe } from '../../../src/health/agent.js'
 import { readAgentLine } from '../../../src/health/agent-words.js'
 import type { CheckResult, Probe } from '../../../src/health/checker.js'
+import { Pacer } from '../../../src/health/pacer.js'
 import { judge, unknownVerdict } from '../../../src/health/verdict.js'
 import { ManualClock } from '../../fakes/manual-clock.js'
 
@@ -74,6 +75,7 @@ async function agent(t: Test, serve: (socket: Socket) => unknown): Promise<numbe
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
+const ports = (clock = new ManualClock()) => ({ clock, pacer: new Pacer(clock) })
 const once = (probe: Probe, timeoutMs = 1000): Promise<CheckResult> =>
   new Promise((resolve) => probe(timeoutMs, resolve))
 
@@ -85,7 +87,7 @@ t.test('an agent is asked over TCP', async (t) => {
       socket.end('up 50%\r\nignored')
     })
   })
-  const result = await once(agentProbe({ host: '127.0.0.1', port, send: 'how are you' }, new ManualClock()))
+  const result = await once(agentProbe({ host: '127.0.0.1', port, send: 'how are you' }, ports()))
   t.match(result, { isOk: true, code: 'L7OK', advice: { weightPercent: 50 } })
   t.strictSame(heard, ['how are you\n'])
 })
@@ -95,7 +97,7 @@ t.test('one that is asked nothing speaks first, in single bytes', async (t) => {
     for (const letter of 'drain\n') await new Promise((resolve) => socket.write(letter, resolve))
     socket.on('data', () => t.fail('something was said'))
   })
-  const result = await once(agentProbe({ host: '127.0.0.1', port, send: '' }, new ManualClock()))
+  const result = await once(agentProbe({ host: '127.0.0.1', port, send: '' }, ports()))
   t.match(result, { isOk: true, isSilent: true, advice: { state: 'drain' } })
 })
 
@@ -111,7 +113,8 @@ t.test('an agent that cannot be used downs nobody', async (t) => {
     for (let i = 0; i < 4; i++) more()
   })
   const resetting = await agent(t, (socket) => socket.resetAndDestroy())
-  const ask = (port: number): Promise<CheckResult> => once(agentProbe({ host: '127.0.0.1', port, send: '' }, clock))
+  const ask = (port: number): Promise<CheckResult> =>
+    once(agentProbe({ host: '127.0.0.1', port, send: '' }, ports(clock)))
   t.match(await ask(closing), { ...silence, code: 'L7RSP', detail: /before its line ended/ })
   t.match(await ask(endless), { ...silence, code: 'L7RSP', detail: /longer than 1 KiB/ })
   t.match(await ask(resetting), { ...silence, code: /^(L4CON|L7RSP)$/ })
@@ -129,7 +132,7 @@ t.test('an agent that cannot be used downs nobody', async (t) => {
 t.test('given up, it answers no more', async (t) => {
   const clock = new ManualClock()
   const port = await agent(t, () => undefined)
-  const probe = agentProbe({ host: '127.0.0.1', port, send: '' }, clock)
+  const probe = agentProbe({ host: '127.0.0.1', port, send: '' }, ports(clock))
   probe(1000, () => t.fail('an answer'))
   probe.close?.()
   await clock.advance(2000)

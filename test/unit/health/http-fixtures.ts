@@ -4,6 +4,7 @@ import type { HttpCheck } from '../../../src/config/check-schema.js'
 import type { CheckResult, Probe } from '../../../src/health/checker.js'
 import { CredentialStore } from '../../../src/health/credentials.js'
 import { httpProbe } from '../../../src/health/http.js'
+import { Pacer } from '../../../src/health/pacer.js'
 import { ManualClock } from '../../fakes/manual-clock.js'
 
 /** A server of this host that does as it is told with each connection, and what it has seen. */
@@ -86,11 +87,17 @@ export interface Asking {
 }
 
 /** The probe of a server on 127.0.0.1. */
-export function asking(t: Test, port: number, check: Partial<HttpCheck> = {}, sendProxy = false): Asking {
+export function asking(
+  t: Test,
+  port: number,
+  check: Partial<HttpCheck> = {},
+  sendProxy = false,
+  host = '127.0.0.1'
+): Asking {
   const clock = new ManualClock()
   const credentials = new CredentialStore(clock, [])
-  const target = { host: '127.0.0.1', port, sendProxy, http: { ...httpCheck, ...check } }
-  const probe = httpProbe(target, { clock, credentials })
+  const target = { host, port, sendProxy, http: { ...httpCheck, ...check } }
+  const probe = httpProbe(target, { clock, credentials, pacer: new Pacer(clock) })
   t.teardown(() => probe.close?.())
   return { clock, probe, ask: (timeoutMs = 1000) => new Promise((resolve) => probe(timeoutMs, resolve)) }
 }
