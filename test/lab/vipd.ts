@@ -129,6 +129,19 @@ export class Vipd {
     )
   }
 
+  /** Waits until it is master and status shows every address held: the kernel's answer comes after the election's. */
+  async untilHeld(deadlineMs: number): Promise<InstanceStatus> {
+    return poll(
+      async () => {
+        const instance = await this.instance().catch(() => undefined)
+        const isHeld = instance?.state === 'MASTER' && instance.virtual_ipaddress.every((one) => one.held)
+        return isHeld && instance
+      },
+      deadlineMs,
+      `vipd on ${this.node.name} holding its addresses`
+    )
+  }
+
   /** Waits until a server of the first service has this status. */
   async untilServer(name: string, status: ServerStatus['status'], deadlineMs: number): Promise<void> {
     const what = `${name} ${status} on ${this.node.name}`

@@ -363,6 +363,24 @@ for (const mode of MODES) {
       t.match(await b.record(), { termination: 'KR' })
     })
 
+    t.test('a service that is withdrawn with its sessions resets those that wait, too', async (t) => {
+      const { b, port } = await routed(t, { handshakeTimeoutMs: 60_000 })
+      const client = connect(t, port)
+      await until('it is there', () => b.counters().current === 1)
+      b.plane.withdraw(1, true)
+      t.match(await client.over, /ECONNRESET/)
+      t.match(await b.record(), { termination: 'KR' })
+    })
+
+    t.test('a timeout that is published later holds for those that wait already', async (t) => {
+      const { b, port, own } = await routed(t, { handshakeTimeoutMs: 60_000 })
+      const client = connect(t, port)
+      await until('it is there', () => b.counters().current === 1)
+      b.plane.publish(table(port, [own.port], { routes: [{ servername: 'a', service: 2 }], handshakeTimeoutMs: 50 }))
+      await once(client.socket, 'data')
+      t.equal(client.text(), 'own')
+    })
+
     t.test('a PROXY header first, then the hello', async (t) => {
       const { b, port } = await routed(t, { handshakeTimeoutMs: 60_000 })
       const again = await freePort()
