@@ -402,6 +402,19 @@ for (const mode of MODES) {
       t.match(await b.record(), { client: '192.0.2.1:56789', backend: 2, bytesIn: hello.length })
     })
 
+    t.test('who may not come in is reset after the PROXY header, whatever he says then', async (t) => {
+      const { b, port } = await routed(t)
+      const behind = await freePort()
+      const routes = [{ servername: 'api.example.com', service: 2 }]
+      const options = { listeners: [proxied(behind)], routes, deny: ['192.0.2.0/24'], handshakeTimeoutMs: 60_000 }
+      b.plane.publish(table(port, [1], { ...options, sessionLog: 'all' }))
+      const client = connect(t, behind)
+      client.socket.write(v1())
+      t.match(await client.over, /ECONNRESET/)
+      t.match(await b.record(), { client: '192.0.2.1:56789', termination: 'PR' })
+      t.equal(b.counters().denied, 1)
+    })
+
     t.test('real TLS: each name comes to the server that has its certificate', async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'vipd-sni-'))
       t.teardown(() => rmSync(folder, { recursive: true }))
