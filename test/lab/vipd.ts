@@ -66,7 +66,7 @@ export class Vipd {
     return this.#child
   }
 
-  /** Starts the daemon and waits until its admin socket answers. */
+  /** Starts the daemon and waits until its admin socket answers and every instance takes part in the election. */
   async start(deadlineMs = 15_000): Promise<this> {
     const argv = [process.execPath, vipdProgram, 'run', '-c', this.configFile]
     this.#child = new Child(['ip', 'netns', 'exec', this.node.namespace, ...argv], {
@@ -77,7 +77,8 @@ export class Vipd {
     const answers = async (): Promise<boolean> => {
       if (child.exit !== undefined)
         throw new Error(`vipd on ${this.node.name} ended (${child.exit.code}):\n${child.tail()}`)
-      return (await this.status().catch(() => undefined))?.pid === child.pid
+      const status = await this.status().catch(() => undefined)
+      return status?.pid === child.pid && status.vrrp.every((one) => one.state !== 'INIT')
     }
     await poll(answers, deadlineMs, `vipd on ${this.node.name} answering; it printed:\n${child.tail()}`)
     return this
