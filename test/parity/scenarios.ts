@@ -1,5 +1,19 @@
 import type { Scenario } from './scenario.js'
+import { balancing } from './scenarios/balancing.js'
 import { closing } from './scenarios/closing.js'
+import { connecting } from './scenarios/connecting.js'
+import { control } from './scenarios/control.js'
+import { health } from './scenarios/health.js'
+import { limits } from './scenarios/limits.js'
+import { timeouts } from './scenarios/timeouts.js'
 
 /** Everything that is done to both. */
-export const scenarios: readonly Scenario[] = [...closing]
+export const scenarios: readonly Scenario[] = [
+  ...closing,
+  ...timeouts,
+  ...connecting,
+  ...health,
+  ...balancing,
+  ...limits,
+  ...control
+]

@@ -261,6 +261,12 @@ export class Stage {
     return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024
   }
 
+  /** What the proxy has computed so far, in ms. */
+  cpuMs(): number {
+    const fields = readFileSync(`/proc/${this.proxy.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  }
+
   /** Descriptors that the proxy holds. */
   files(): number {
     return readdirSync(`/proc/${this.proxy.pid}/fd`).length
