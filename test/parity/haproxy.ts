@@ -26,14 +26,18 @@ export class Haproxy implements Subject {
   readonly side = 'haproxy'
   readonly #options: HaproxyOptions
   readonly #file: string
-  readonly #socket: string
+  readonly #own: string
+  /** Another one after each reload: an old worker that still has sessions goes on answering at its own. */
+  #socket: string
   #child: Child | undefined
   #worker = 0
+  #reloads = 0
 
   constructor(options: HaproxyOptions) {
     this.#options = options
     this.#file = join(options.folder, 'haproxy.cfg')
-    this.#socket = join(options.folder, 'haproxy.sock')
+    this.#own = join(options.folder, 'stats.cfg')
+    this.#socket = join(options.folder, 'haproxy-0.sock')
   }
 
   get pid(): number {
@@ -42,13 +46,9 @@ export class Haproxy implements Subject {
 
   async start(): Promise<Started> {
     const { namespace, folder, cfg, wrapper, isMaster } = this.#options
-    const own = join(folder, 'stats.cfg')
     writeFileSync(this.#file, cfg)
-    writeFileSync(
-      own,
-      `global\n  stats socket ${this.#socket} mode 600 level admin expose-fd listeners\n  stats timeout 60s\n`
-    )
-    const argv = [...wrapper, 'haproxy', isMaster ? '-W' : '-db', '-f', own, '-f', this.#file]
+    this.#writeOwn(this.#socket)
+    const argv = [...wrapper, 'haproxy', isMaster ? '-W' : '-db', '-f', this.#own, '-f', this.#file]
     const child = new Child(['ip', 'netns', 'exec', namespace, ...argv], { logFile: join(folder, 'haproxy.log') })
     this.#child = child
     const answers = async (): Promise<boolean> => child.exit !== undefined || (await this.#workerPid()) > 0
@@ -72,20 +72,17 @@ export class Haproxy implements Subject {
 
   /** As `systemctl reload haproxy`: SIGUSR2 to the master, and a new worker answers; or the old one still does. */
   async reload(cfg: string): Promise<boolean> {
-    const before = this.#worker
-    const said = this.#running.lines.length
+    const [before, socket, said] = [this.#worker, this.#socket, this.#running.lines.length]
+    this.#reloads += 1
+    this.#socket = join(this.#options.folder, `haproxy-${this.#reloads}.sock`)
     writeFileSync(this.#file, cfg)
+    this.#writeOwn(this.#socket)
     this.signal('SIGUSR2')
-    const refused = (): boolean =>
-      this.#running.lines
-        .slice(said)
-        .some((line) => /Reexecuting.*wait|exited with code: 1|Failed to load|[Rr]eload failed|fatal error/i.test(line))
-    await poll(
-      async () => refused() || ![0, before].includes(await this.#workerPid()),
-      START_MS,
-      'haproxy reloading',
-      20
-    )
+    // The master says so last: before that it would not hear another signal.
+    const has = (words: RegExp): boolean => this.#running.lines.slice(said).some((line) => words.test(line))
+    const isDone = async (): Promise<boolean> => has(/Loading success/) && (await this.#workerPid()) > 0
+    await poll(async () => has(/Loading failure/) || (await isDone()), START_MS, 'haproxy reloading', 20)
+    if (has(/Loading failure/)) this.#socket = socket
     this.#worker = await this.#workerPid()
     return this.#worker !== before
   }
@@ -152,6 +149,11 @@ export class Haproxy implements Subject {
   get #running(): Child {
     if (this.#child === undefined) throw new Error('haproxy was not started')
     return this.#child
+  }
+
+  #writeOwn(socket: string): void {
+    const words = 'mode 600 level admin expose-fd listeners'
+    writeFileSync(this.#own, `global\n  stats socket ${socket} ${words}\n  stats timeout 60s\n`)
   }
 
   async #workerPid(): Promise<number> {

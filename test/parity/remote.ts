@@ -120,18 +120,25 @@ export class Listener {
   }
 }
 
+interface Waiting {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+  readonly forget: () => void
+}
+
 /** A process in a namespace that plays what the judge says. */
 export class Actor {
   readonly name: string
   readonly datagrams: { readonly text: string; readonly at: number }[] = []
   readonly #process: ChildProcess
   readonly #changes = new Changes()
-  readonly #answers = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>()
+  readonly #answers = new Map<number, Waiting>()
   readonly #peers = new Map<string, Peer>()
   readonly #listeners = new Map<string, Listener>()
   readonly #forget: () => void
   readonly #exited: Promise<void>
   #requests = 0
+  #isStopped = false
   #made = 0
 
   constructor(name: string, namespace: string) {
@@ -143,7 +150,9 @@ export class Actor {
     this.#process.on('message', (told: Told) => this.#hear(told))
     this.#exited = new Promise((resolve) => {
       this.#process.once('exit', () => {
-        for (const { reject } of this.#answers.values()) reject(new Error(`the ${name} actor ended`))
+        // What is still asked when the stage closes nobody waits for.
+        for (const { reject, forget } of this.#answers.values())
+          this.#isStopped ? forget() : reject(new Error(`the ${name} actor ended`))
         this.#answers.clear()
         resolve()
       })
@@ -160,6 +169,7 @@ export class Actor {
       }, ANSWER_MS)
       const end = (): void => clearTimeout(timer)
       this.#answers.set(request, {
+        forget: end,
         resolve: (result) => {
           end()
           resolve(result)
@@ -215,6 +225,7 @@ export class Actor {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#process.kill('SIGKILL')
     await this.#exited
     this.#forget()

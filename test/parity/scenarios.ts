@@ -3,7 +3,9 @@ import { balancing } from './scenarios/balancing.js'
 import { closing } from './scenarios/closing.js'
 import { connecting } from './scenarios/connecting.js'
 import { control } from './scenarios/control.js'
+import { edge } from './scenarios/edge.js'
 import { health } from './scenarios/health.js'
+import { lifecycle } from './scenarios/lifecycle.js'
 import { limits } from './scenarios/limits.js'
 import { timeouts } from './scenarios/timeouts.js'
 
@@ -15,5 +17,7 @@ export const scenarios: readonly Scenario[] = [
   ...health,
   ...balancing,
   ...limits,
-  ...control
+  ...control,
+  ...edge,
+  ...lifecycle
 ]

@@ -113,7 +113,7 @@ function script(lines: readonly string[]): Promise<void> {
       if (error === null) resolve()
       else reject(new Error(`${stderr || error.message}`))
     })
-    child.stdin?.end(`${lines.join('\n')}\n`)
+    child.stdin?.on('error', () => undefined).end(`${lines.join('\n')}\n`)
   })
 }
 
@@ -251,7 +251,8 @@ export class Stage {
         if (error === null) resolve(stdout)
         else reject(new Error(`${argv.join(' ')}: ${stderr || error.message}`))
       })
-      child.stdin?.end(input)
+      // It may have ended without reading.
+      child.stdin?.on('error', () => undefined).end(input)
     })
   }
 

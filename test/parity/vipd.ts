@@ -142,7 +142,7 @@ export class Vipd implements Subject {
     if (conversion.outcome !== 'done') return `${cfg}\n# ${conversion.notes.map((note) => note.text).join('; ')}`
     const config = parse(conversion.yaml) as Tree
     const { top, service } = this.#options
-    const log = /option tcplog/.test(cfg) ? { session_log: 'all' } : {}
+    const log = /option tcplog/.test(cfg) && !/dontlog-normal/.test(cfg) ? { session_log: 'all' } : {}
     const services = (config['proxy'] as readonly Tree[]).map((one) => merge({ ...log, ...one }, service))
     return stringify(merge({ ...config, admin: { socket: this.#socket }, proxy: services }, top))
   }

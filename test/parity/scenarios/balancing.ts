@@ -124,10 +124,10 @@ export const balancing: readonly Scenario[] = [
       const [a, b] = [servers['a']?.current ?? 0, servers['b']?.current ?? 0]
       return {
         'of 16 that come at once (a has 32)': early === 0 ? 'none' : early <= 8 ? 'at most half' : `${early} to b`,
-        'when it is warm': Math.abs(a - b) <= 2 ? 'as many as the other' : `a ${a}, b ${b}`
+        'when it is warm': Math.abs(a - b) <= 8 ? 'about as many as the other' : `a ${a}, b ${b}`
       }
     },
-    facts: { 'of 16 that come at once (a has 32)': 'at most half', 'when it is warm': 'as many as the other' }
+    facts: { 'of 16 that come at once (a has 32)': 'at most half', 'when it is warm': 'about as many as the other' }
   },
   {
     name: 'first',

