@@ -77,9 +77,14 @@ export class Haproxy implements Subject {
     this.#socket = join(this.#options.folder, `haproxy-${this.#reloads}.sock`)
     writeFileSync(this.#file, cfg)
     this.#writeOwn(this.#socket)
-    this.signal('SIGUSR2')
-    // The master says so last: before that it would not hear another signal.
     const has = (words: RegExp): boolean => this.#running.lines.slice(said).some((line) => words.test(line))
+    // A master that has just begun does not hear the signal yet, and nothing tells when it does.
+    const isHeard = (): boolean => {
+      if (has(/Reloading HAProxy/)) return true
+      this.signal('SIGUSR2')
+      return false
+    }
+    await poll(isHeard, START_MS, 'haproxy hearing SIGUSR2', 300)
     const isDone = async (): Promise<boolean> => has(/Loading success/) && (await this.#workerPid()) > 0
     await poll(async () => has(/Loading failure/) || (await isDone()), START_MS, 'haproxy reloading', 20)
     if (has(/Loading failure/)) this.#socket = socket
@@ -143,7 +148,13 @@ export class Haproxy implements Subject {
   }
 
   words(): string {
-    return [...this.#running.lines.slice(-10), ...this.#options.syslog().slice(-20)].join('\n')
+    return [
+      ...this.#running.lines.slice(-10),
+      ...this.#options
+        .syslog()
+        .slice(-10)
+        .map((line) => line.trim())
+    ].join('\n')
   }
 
   get #running(): Child {
