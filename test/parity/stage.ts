@@ -127,6 +127,7 @@ export class Stage {
   readonly #place: Place
   readonly #listeners = new Map<string, Listener>()
   #hasTable = false
+  #isCut = false
 
   constructor(place: Place, side: Side, scenario: Scenario) {
     this.#place = place
@@ -243,6 +244,12 @@ export class Stage {
     await this.run('servers', ['nft', 'delete', 'element', 'inet', 'parity', 'dropped', `{ ${address} }`])
   }
 
+  /** The client's host is gone, and nobody is told. Its namespace is not used again by this side. */
+  async cutClient(): Promise<void> {
+    await this.run('client', ['ip', 'link', 'set', 'eth0', 'down'])
+    this.#isCut = true
+  }
+
   /** Runs a program in one of the namespaces to its end. */
   run(where: 'client' | 'proxy' | 'servers', argv: readonly string[], input = ''): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -281,6 +288,7 @@ export class Stage {
   async close(): Promise<void> {
     await this.proxy.stop('SIGKILL').catch(() => undefined)
     await Promise.all([this.client.stop(), this.servers.stop()])
+    if (this.#isCut) await this.run('client', ['ip', 'link', 'set', 'eth0', 'up']).catch(() => undefined)
     if (this.#hasTable) await this.run('servers', ['nft', 'delete', 'table', 'inet', 'parity']).catch(() => undefined)
   }
 }

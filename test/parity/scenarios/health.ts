@@ -545,5 +545,24 @@ export const health: readonly Scenario[] = [
       return { status: await stage.proxy.state('a'), 'who was there': client.state }
     },
     facts: { status: 'DRAIN', 'who was there': 'open' }
+  },
+  {
+    name: 'check-port',
+    title: '`check port`: another port of the server is checked, and clients go to its own',
+    cfg: cfg({ servers: { a: 'check port 7000 inter 200ms fall 2 rise 2' } }),
+    servers: { a: {} },
+    play: async (stage) => {
+      const other = await stage.servers.listen('port', '10.77.0.21', 7000, {})
+      await ready(stage, 'a')
+      const up = await stage.turns(1)
+      await other.close()
+      await stage.untilServer('a', 'DOWN')
+      return {
+        'while it answers': up,
+        'when it refuses': await stage.proxy.state('a'),
+        check: await stage.proxy.checkResult('a')
+      }
+    },
+    facts: { 'while it answers': 'a', 'when it refuses': 'DOWN', check: 'L4CON' }
   }
 ]

@@ -193,6 +193,31 @@ export const limits: readonly Scenario[] = [
     }
   },
   {
+    name: 'queue-full',
+    title: 'Beyond `maxqueue` a client is let go at once',
+    cfg: cfg({ defaults: 'timeout queue 1500ms', app: 'balance source', servers: { a: 'maxconn 1 maxqueue 1' } }),
+    servers: { a: {} },
+    play: async (stage) => {
+      const first = await (await stage.connect()).heard('a')
+      const [second] = await line(stage, 1)
+      const from = nowMs()
+      const third = await stage.connect()
+      const { ending, at } = await third.ended()
+      await second?.ended()
+      await first.end()
+      return {
+        client: ending,
+        when: at - from < 700 ? 'at once' : about(at - from, 1.5),
+        log: logged(await stage.log(third))
+      }
+    },
+    facts: { client: 'eof', when: 'at once', log: 'SQ a' },
+    vipd: {
+      facts: { when: 'about 1.5 s', log: 'sQ no server' },
+      why: 'vipd has no `maxqueue`, and its import says so: whoever waits, waits for `timeout queue`.'
+    }
+  },
+  {
     name: 'rate-limit',
     title: '`rate-limit sessions`: more clients than that in a second wait, none is turned away',
     cfg: cfg({ app: 'rate-limit sessions 5' }),

@@ -163,5 +163,44 @@ export const timeouts: readonly Scenario[] = [
       return { server: ending, log: logged(await stage.log(client)) }
     },
     facts: { server: 'eof', log: 'cD a' }
+  },
+  {
+    name: 'keepalive',
+    title: 'A client whose host has died in silence is found by TCP keepalive',
+    cfg: cfg({ defaults: 'option clitcpka\nclitcpka-idle 1s\nclitcpka-intvl 1s\nclitcpka-cnt 2' }),
+    servers: { a: {} },
+    play: async (stage) => {
+      const client = await (await stage.connect()).heard('a')
+      const server = await stage.server('a').connection()
+      await stage.cutClient()
+      const from = nowMs()
+      const { ending, at } = await server.ended()
+      return {
+        server: ending,
+        after: about(at - from, 3, { sooner: 1.2, later: 2 }),
+        log: logged(await stage.log(client))
+      }
+    },
+    facts: { server: 'reset', after: 'about 3 s', log: 'CD a' }
+  },
+  {
+    name: 'user-timeout',
+    title: 'A client that does not acknowledge what it is sent is given up after `tcp-ut`',
+    cfg: cfg({ bind: '10.77.0.10:8443 tcp-ut 1500ms' }),
+    servers: { a: {} },
+    play: async (stage) => {
+      const client = await (await stage.connect()).heard('a')
+      const server = await stage.server('a').connection()
+      await stage.cutClient()
+      const from = nowMs()
+      await server.say('anybody there?')
+      const { ending, at } = await server.ended()
+      return {
+        server: ending,
+        after: about(at - from, 1.5, { sooner: 0.5, later: 2 }),
+        log: logged(await stage.log(client))
+      }
+    },
+    facts: { server: 'reset', after: 'about 1.5 s', log: 'CD a' }
   }
 ]
