@@ -19,8 +19,8 @@ export class Peer {
   local = ''
   text = ''
   bytes = 0
-  /** When a byte was last heard. */
-  heardAt = 0
+  /** When something was heard, the latest 1,000 times. */
+  readonly heardTimes: number[] = []
   endings: { readonly ending: Ending; readonly at: number; readonly sha256: string }[] = []
   connectedAt = 0
   readonly #actor: Actor
@@ -30,6 +30,11 @@ export class Peer {
     this.id = id
     this.remote = remote
     this.openedAt = nowMs()
+  }
+
+  /** When a byte was last heard. */
+  get heardAt(): number {
+    return this.heardTimes.at(-1) ?? 0
   }
 
   get port(): number {
@@ -270,7 +275,8 @@ export class Actor {
       case 'heard':
         one.text += told.text
         one.bytes = told.bytes
-        one.heardAt = told.at
+        one.heardTimes.push(told.at)
+        if (one.heardTimes.length > 1000) one.heardTimes.shift()
         break
       case 'ending':
         one.endings.push({ ending: told.ending, at: told.at, sha256: told.sha256 })

@@ -207,6 +207,12 @@ export class Stage {
     return poll(find, deadlineMs, what, 20)
   }
 
+  /** The first session in the log: for a client that was reset before it knew its own port. */
+  async firstLog(): Promise<SessionLog> {
+    const what = `a session in ${this.side}'s log`
+    return poll(() => this.proxy.sessionLogs()[0], 5000, what, 20)
+  }
+
   /** @returns when it was so: CLOCK_MONOTONIC */
   async untilServer(name: string, state: ServerState, deadlineMs = PATIENCE_MS): Promise<number> {
     const isSo = async (): Promise<boolean> => (await this.proxy.state(name).catch(() => undefined)) === state

@@ -41,7 +41,11 @@ export const balancing: readonly Scenario[] = [
         first: turns[0] ?? ''
       }
     },
-    facts: { turns: 'a a b a c b a a b | a a b a c b a a b', 'each cycle': 'a 5, b 3, c 1', first: 'a' }
+    facts: { turns: 'a a b a c b a a b | a a b a c b a a b', 'each cycle': 'a 5, b 3, c 1', first: 'a' },
+    vipd: {
+      facts: { turns: 'a b a c a b a b a | a b a c a b a b a' },
+      why: 'Both spread each server’s turns over the cycle; by smooth weighted round robin no server comes twice in a row within it.'
+    }
   },
   {
     name: 'roundrobin-rejoin',

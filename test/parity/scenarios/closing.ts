@@ -139,7 +139,7 @@ export const closing: readonly Scenario[] = [
     name: 'connect-and-leave',
     title: '5,000 clients that connect, say nothing and leave, and 1,000 that leave by RST, cost nothing that stays',
     cases: [24],
-    cfg: cfg({}).replace('option tcplog', ''),
+    cfg: cfg({}).replace('log global', '').replace('option tcplog', ''),
     servers: { a: { hello: '' } },
     play: async (stage) => {
       await stage.visits(50, { isSilent: true })

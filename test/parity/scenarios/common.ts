@@ -30,6 +30,10 @@ const ADDRESSES: Readonly<Record<string, string>> = {
   d: '10.77.0.24'
 }
 
+/** Why vipd's server legs end otherwise than haproxy's where it is the proxy that ends the session. */
+export const WHY_RESET =
+  'What the proxy cuts is not a good end, and vipd says so to the server by RST: its program learns of it even where it only writes, and no local port is left in TIME-WAIT. haproxy does the same in some cases, by RST or FIN.'
+
 /** A haproxy.cfg: one TCP service on 10.77.0.10:8443 that logs its sessions to 10.77.0.20. */
 export function cfg({ global, defaults, app, servers = { a: '' }, bind = '10.77.0.10:8443', more = '' }: Cfg): string {
   const each = Object.entries(servers).map(([name, words]) =>

@@ -1,7 +1,7 @@
 import { pause } from '../../lab/wait.js'
 import { logged, tally } from '../facts.js'
 import type { Scenario } from '../scenario.js'
-import { cfg } from './common.js'
+import { cfg, WHY_RESET } from './common.js'
 
 /** What an operator does at run time. */
 
@@ -67,10 +67,14 @@ export const control: readonly Scenario[] = [
       await stage.proxy.order('a', 'maint')
       await pause(500)
       const there = client.state
-      await client.end()
+      if (there === 'open') await client.end()
       return { status: await stage.proxy.state('a'), 'who was there': there, log: logged(await stage.log(client)) }
     },
-    facts: { status: 'MAINT', 'who was there': 'open', log: '-- a' }
+    facts: { status: 'MAINT', 'who was there': 'open', log: '-- a' },
+    vipd: {
+      facts: { 'who was there': 'eof', log: 'D- a' },
+      why: 'maint says that the server is about to be taken away; drain is the word for keeping its sessions. vipd closes them unless `on_marked_down: none` is set.'
+    }
   },
   {
     name: 'disabled',
@@ -101,7 +105,8 @@ export const control: readonly Scenario[] = [
       await two.end()
       return { client: one.state, server: server.state, log: logged(await stage.log(one)), 'the other one': other }
     },
-    facts: { client: 'eof', server: 'eof', log: 'K- a', 'the other one': 'open' }
+    facts: { client: 'eof', server: 'eof', log: 'K- a', 'the other one': 'open' },
+    vipd: { facts: { server: 'reset' }, why: WHY_RESET }
   },
   {
     name: 'kill-server-sessions',

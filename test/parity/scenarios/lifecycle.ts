@@ -85,7 +85,7 @@ export const lifecycle: readonly Scenario[] = [
     servers: { a: {} },
     play: async (stage) => {
       const long = await (await stage.connect()).heard('a')
-      const isTaken = await stage.proxy.reload(cfg({ app: 'balance nonsense' }))
+      const isTaken = await stage.proxy.reload(cfg({}).replace(':6443', ':99999'))
       return {
         reload: isTaken ? 'taken' : 'refused',
         'the long session': long.state,

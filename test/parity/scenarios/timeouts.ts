@@ -2,7 +2,7 @@ import { nowMs, pause } from '../../lab/wait.js'
 import { about, logged } from '../facts.js'
 import type { Scenario } from '../scenario.js'
 import type { Stage } from '../stage.js'
-import { cfg } from './common.js'
+import { cfg, WHY_RESET } from './common.js'
 
 /** Idle sessions and half-closed ones. */
 
@@ -71,7 +71,8 @@ export const timeouts: readonly Scenario[] = [
         log: logged(await stage.log(client))
       }
     },
-    facts: { 'cut after': 'about 1 s', client: 'eof', server: 'eof', log: 'cD a' }
+    facts: { 'cut after': 'about 1 s', client: 'eof', server: 'eof', log: 'cD a' },
+    vipd: { facts: { server: 'reset' }, why: WHY_RESET }
   },
   {
     name: 'tunnel-timeout',
@@ -162,7 +163,8 @@ export const timeouts: readonly Scenario[] = [
       const { ending } = await server.ended()
       return { server: ending, log: logged(await stage.log(client)) }
     },
-    facts: { server: 'eof', log: 'cD a' }
+    facts: { server: 'eof', log: 'cD a' },
+    vipd: { facts: { server: 'reset' }, why: WHY_RESET }
   },
   {
     name: 'keepalive',
