@@ -71,6 +71,10 @@ async function playSide(place: Place, scenario: Scenario, side: Side): Promise<S
   const { proxy } = stage
   if (proxy instanceof Vipd)
     notes = proxy.notes.map((note) => `line ${note.line}: ${note.level}: ${note.subject}: ${note.text}`)
+  if (side === 'vipd') {
+    const unsaid = (scenario.importSays ?? []).filter((what) => !notes.some((note) => note.includes(what)))
+    failures.push(...unsaid.map((what) => `the import says nothing of: ${what}`))
+  }
   if (failures.length > 0) words = wordsOf(stage)
   await stage.close()
   const lateMs = Math.max(watch(), actorsLateMs)
@@ -116,7 +120,7 @@ async function within<Result>(ms: number, run: () => Promise<Result>): Promise<R
   return Promise.race([run(), late]).finally(() => clearTimeout(timer))
 }
 
-/** Plays many, `jobs` at a time, long ones first where it is known; tells of each as it ends. In the order given. */
+/** Plays many, `jobs` at a time, long ones first; tells of each as it ends. In the order given. */
 export async function playAll(
   scenarios: readonly Scenario[],
   sides: readonly Side[],
@@ -124,14 +128,13 @@ export async function playAll(
   tell: (outcome: Outcome, scenario: Scenario) => void
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  let next = 0
+  const queue = [...scenarios].sort((one, other) => Number(other.isLong ?? false) - Number(one.isLong ?? false))
   const worker = async (): Promise<void> => {
     for (;;) {
-      const index = next++
-      const scenario = scenarios[index]
+      const scenario = queue.shift()
       if (scenario === undefined) return
       const outcome = await play(scenario, sides)
-      outcomes[index] = outcome
+      outcomes[scenarios.indexOf(scenario)] = outcome
       tell(outcome, scenario)
     }
   }

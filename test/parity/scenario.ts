@@ -22,6 +22,10 @@ export interface Scenario {
   readonly wrapper?: Partial<Readonly<Record<Side, readonly string[]>>>
   /** haproxy runs as a master with workers. */
   readonly isReloaded?: boolean
+  /** What the report of the import must have a word about: what is not the same afterwards is not silent. */
+  readonly importSays?: readonly string[]
+  /** It takes long, and so is begun first. */
+  readonly isLong?: boolean
   /** The scenario starts the proxy itself. */
   readonly isStartedByPlay?: boolean
   readonly servers: Readonly<Record<string, Behaviour>>

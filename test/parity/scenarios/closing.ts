@@ -139,6 +139,7 @@ export const closing: readonly Scenario[] = [
     name: 'connect-and-leave',
     title: '5,000 clients that connect, say nothing and leave, and 1,000 that leave by RST, cost nothing that stays',
     cases: [24],
+    isLong: true,
     cfg: cfg({}).replace('log global', '').replace('option tcplog', ''),
     servers: { a: { hello: '' } },
     play: async (stage) => {

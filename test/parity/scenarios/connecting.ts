@@ -187,6 +187,7 @@ export const connecting: readonly Scenario[] = [
   {
     name: 'abortonclose',
     title: 'With `option abortonclose` a client’s FIN ends the attempt though it has said something',
+    importSays: ['option abortonclose'],
     cfg: cfg({ defaults: 'timeout connect 2s\nretries 0\noption abortonclose' }),
     servers: { a: {} },
     play: async (stage) => {

@@ -52,6 +52,7 @@ export const health: readonly Scenario[] = [
     name: 'fall-black-holed',
     title: 'A black-holed server is down after `fall` checks that time out',
     cases: [9],
+    isLong: true,
     cfg: cfg({ servers: { a: 'check inter 500ms fall 4 rise 2' } }),
     servers: { a: {} },
     play: async (stage) => {
@@ -77,6 +78,7 @@ export const health: readonly Scenario[] = [
     name: 'first-check',
     title: 'A server that was never reached gets no client',
     cases: [10],
+    importSays: ['servers start DOWN'],
     cfg: cfg({ defaults: 'timeout connect 1s', servers: { a: 'check inter 1s fall 5', b: 'check inter 1s fall 5' } }),
     servers: { a: {}, b: {} },
     isStartedByPlay: true,
@@ -110,6 +112,7 @@ export const health: readonly Scenario[] = [
     name: 'spread-checks',
     title: '`spread-checks` moves each check within its percentage of `inter`, anew each time',
     cases: [11],
+    isLong: true,
     cfg: cfg({
       global: 'spread-checks 40',
       app: HTTP,
@@ -190,6 +193,7 @@ export const health: readonly Scenario[] = [
   {
     name: 'down-keeps-sessions',
     title: 'Without `on-marked-down` the sessions of a server that goes down go on',
+    importSays: ['on-marked-down'],
     cfg: cfg({ servers: { a: 'check inter 200ms fall 2' } }),
     servers: { a: {} },
     play: async (stage) => {
@@ -217,6 +221,7 @@ export const health: readonly Scenario[] = [
   {
     name: 'readyz-500',
     title: 'A server whose /readyz says 500 gets no new clients; those that it has stay',
+    importSays: ['option httpchk'],
     cfg: cfg({ app: HTTP, servers: { a: 'check inter 200ms fall 2', b: 'check inter 200ms fall 2' } }),
     servers: { a: { http: { status: 200 } }, b: { http: { status: 200 } } },
     play: async (stage) => {
@@ -255,6 +260,7 @@ export const health: readonly Scenario[] = [
   {
     name: 'readyz-401',
     title: 'A server that asks the check for credentials (401)',
+    importSays: ['option httpchk'],
     cfg: cfg({ app: HTTP, servers: { a: 'check inter 200ms fall 2' } }),
     servers: { a: { hello: '', http: { status: 401 } } },
     play: async (stage) => {
@@ -293,6 +299,7 @@ export const health: readonly Scenario[] = [
   {
     name: 'https-check',
     title: 'A check by HTTPS takes the certificate of the CA that it was given, and no other',
+    importSays: ['verify none'],
     cfg: cfg({
       app: 'option httpchk GET /readyz\nhttp-check expect status 200',
       servers: {
@@ -398,6 +405,7 @@ export const health: readonly Scenario[] = [
   {
     name: 'fast-and-down-intervals',
     title: '`fastinter` on the way down and up, `downinter` while down, `inter` else',
+    isLong: true,
     cfg: cfg({ app: HTTP, servers: { a: 'check inter 1200ms fastinter 200ms downinter 500ms fall 6 rise 6' } }),
     servers: { a: { hello: '', http: { status: 200 } } },
     play: async (stage) => {
@@ -463,6 +471,8 @@ export const health: readonly Scenario[] = [
     name: 'graceful-apiserver',
     title:
       'An apiserver that shuts down gracefully: /readyz 500 while it serves, then it listens no more, then it closes its watches',
+    importSays: ['option httpchk'],
+    isLong: true,
     cfg: cfg({
       defaults: 'retries 3\noption redispatch',
       app: HTTP,
@@ -495,6 +505,11 @@ export const health: readonly Scenario[] = [
       await pause(1500)
       const early = watches.filter(({ endings }) => endings.length > 0).length
       await stage.server('a').close()
+      // A server that shuts down closes connections that are idle, those of checks among them.
+      const idle = stage
+        .server('a')
+        .accepted.filter(({ text, endings }) => text.includes('/readyz') && endings.length === 0)
+      for (const one of idle) await one.end()
       await pause(1000)
       const cut = watches.filter(({ endings }) => endings.length > 0).length
       for (const watch of mine) await watch.end().catch(() => undefined)
@@ -560,6 +575,7 @@ export const health: readonly Scenario[] = [
   {
     name: 'disabled-404',
     title: '`http-check disable-on-404`: a server that says 404 gets no new clients and keeps those that it has',
+    importSays: ['disable-on-404'],
     cfg: cfg({
       app: `${HTTP}\nhttp-check disable-on-404`.replace('http-check expect status 200\n', ''),
       servers: { a: 'check inter 200ms fall 2 on-marked-down shutdown-sessions' }

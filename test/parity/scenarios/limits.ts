@@ -202,6 +202,7 @@ export const limits: readonly Scenario[] = [
   {
     name: 'queue-full',
     title: 'Beyond `maxqueue` a client is let go at once',
+    importSays: ['maxqueue'],
     cfg: cfg({ defaults: 'timeout queue 1500ms', app: 'balance source', servers: { a: 'maxconn 1 maxqueue 1' } }),
     servers: { a: {} },
     play: async (stage) => {
@@ -243,6 +244,7 @@ export const limits: readonly Scenario[] = [
   {
     name: 'source-limit',
     title: 'Of one address only so many at once; more are reset, other addresses are not touched',
+    importSays: ['source_maxconn'],
     cfg: cfg({
       app: 'stick-table type ip size 1000 expire 30s store conn_cur\ntcp-request connection track-sc0 src\ntcp-request connection reject if { sc0_conn_cur gt 2 }'
     }),

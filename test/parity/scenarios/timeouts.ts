@@ -169,6 +169,7 @@ export const timeouts: readonly Scenario[] = [
   {
     name: 'keepalive',
     title: 'A client whose host has died in silence is found by TCP keepalive',
+    isLong: true,
     cfg: cfg({ defaults: 'option clitcpka\nclitcpka-idle 1s\nclitcpka-intvl 1s\nclitcpka-cnt 2' }),
     servers: { a: {} },
     play: async (stage) => {
