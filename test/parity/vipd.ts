@@ -127,7 +127,9 @@ export class Vipd implements Subject {
   }
 
   words(): string {
-    return this.#child?.tail(30) ?? ''
+    const lines = this.#child?.lines ?? []
+    const isSession = (line: string): boolean => line.includes('"termination"')
+    return [...lines.filter((line) => !isSession(line)).slice(-20), ...lines.filter(isSession).slice(-10)].join('\n')
   }
 
   get #running(): Child {
