@@ -27,15 +27,16 @@ async function main(): Promise<number> {
   process.on('exit', (code) => {
     if (code > 128) console.error('interrupted: everything is cleaned up')
   })
-  const lab = new Lab()
+  let lab: Lab | undefined
   try {
+    lab = new Lab()
     await demo(lab)
     return 0
   } catch (error) {
     console.error(`the demo failed: ${error instanceof Error ? error.message : String(error)}`)
     return 1
   } finally {
-    await lab.close()
+    await lab?.close()
   }
 }
 

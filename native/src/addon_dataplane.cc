@@ -1,125 +1,25 @@
-// Node's thread, but for emit(). Tables in, counters and events out.
-#include <atomic>
-#include <memory>
+// Node's thread, but for emit() and answered(). The data plane as a class of JavaScript's.
+#include "addon_dataplane.h"
 
-#include "addon.h"
-#include "dataplane.h"
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <utility>
 
 namespace vipd {
 namespace {
 
 constexpr std::size_t kEventsWaiting = 1024;
+constexpr std::size_t kQueriesAtOnce = 256;
 constexpr double kMostMs = 1e12;
+constexpr double kMostSession = 9007199254740991.0;
 
-Address address_of(const Napi::Object& object) {
-  const std::string text = string_of(object, "address");
-  const auto port = integer_of<std::uint16_t>(object, "port", 1, 65535);
-  const std::optional<Address> address = Address::parse(text, port);
-  if (!address) throw errno_error(object.Env(), {EINVAL, "inet_pton"}, text);
-  return *address;
-}
-
-void read_servers(const Napi::Object& from, Table& table) {
-  const Napi::Array servers = array_of(from, "servers");
-  for (std::uint32_t i = 0; i < servers.Length(); ++i) {
-    const Napi::Object entry = servers.Get(i).As<Napi::Object>();
-    table.servers.push_back(
-        {integer_of<std::uint16_t>(entry, "id", 0, 65535), address_of(entry), bool_of(entry, "closeSessions"), nullptr});
-  }
-  const Napi::Array rotation = array_of(from, "rotation");
-  for (std::uint32_t i = 0; i < rotation.Length(); ++i) {
-    const Napi::Value index = rotation.Get(i);
-    const double at = index.IsNumber() ? index.As<Napi::Number>().DoubleValue() : -1;
-    if (!(at >= 0 && at < static_cast<double>(table.servers.size()))) {
-      throw Napi::RangeError::New(from.Env(), "rotation: no server has index " + std::to_string(at));
-    }
-    table.rotation.push_back(static_cast<std::uint16_t>(at));
-  }
-}
-
-std::unique_ptr<Table> read_table(const Napi::Object& from) {
-  auto table = std::make_unique<Table>();
-  table->id = integer_of<std::uint16_t>(from, "id", 0, 65535);
-  const Napi::Array listeners = array_of(from, "listeners");
-  for (std::uint32_t i = 0; i < listeners.Length(); ++i) {
-    table->listeners.push_back(address_of(listeners.Get(i).As<Napi::Object>()));
-  }
-  table->backlog = integer_of<int>(from, "backlog", 0, INT32_MAX);
-  read_servers(from, *table);
-  table->retries = integer_of<unsigned>(from, "retries", 0, 1000);
-  table->redispatch = bool_of(from, "redispatch");
-  table->maxconn = integer_of<std::int64_t>(from, "maxconn", 0, 1e9);
-  table->connect_timeout_ms = integer_of<std::int64_t>(from, "connectTimeoutMs", 0, kMostMs);
-  table->idle_timeout_ms[kClient] = integer_of<std::int64_t>(from, "clientTimeoutMs", 0, kMostMs);
-  table->idle_timeout_ms[kServer] = integer_of<std::int64_t>(from, "serverTimeoutMs", 0, kMostMs);
-  table->sockets.user_timeout_ms = integer_of<unsigned>(from, "userTimeoutMs", 0, INT32_MAX);
-  const Napi::Object keepalive = object_of(from, "keepalive");
-  table->sockets.keepalive = {integer_of<int>(keepalive, "idleS", 0, 32767),
-                              integer_of<int>(keepalive, "intervalS", 0, 32767),
-                              integer_of<int>(keepalive, "count", 0, 127)};
-  return table;
-}
-
-Napi::Number number(Napi::Env env, std::uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
-
-// Sums one counter over the workers.
-template <class Block, class Member>
-std::uint64_t sum(const std::unique_ptr<Block[]>& blocks, std::size_t workers, Member member) {
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < workers; ++i) total += member(blocks[i]).get();
-  return total;
-}
-
-Napi::Object server_counters(Napi::Env env, const ServerState& state, std::size_t workers) {
-  const auto of = [&](auto member) { return number(env, sum(state.by_worker, workers, member)); };
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("id", number(env, state.id));
-  out.Set("current", of([](auto& c) -> auto& { return c.current; }));
-  out.Set("total", of([](auto& c) -> auto& { return c.total; }));
-  out.Set("bytesIn", of([](auto& c) -> auto& { return c.bytes[kClient]; }));
-  out.Set("bytesOut", of([](auto& c) -> auto& { return c.bytes[kServer]; }));
-  out.Set("retries", of([](auto& c) -> auto& { return c.retries; }));
-  out.Set("redispatches", of([](auto& c) -> auto& { return c.redispatches; }));
-  out.Set("connectErrors", of([](auto& c) -> auto& { return c.connect_errors; }));
-  out.Set("killed", of([](auto& c) -> auto& { return c.killed; }));
-  return out;
-}
-
-bool is_listed(const DataPlane::Service& service, std::uint16_t id) {
-  for (const Server& server : service.table->servers) {
-    if (server.id == id) return true;
-  }
-  return false;
-}
-
-Napi::Object service_counters(Napi::Env env, const DataPlane::Service& service, std::size_t workers) {
-  const ServiceState& state = *service.state;
-  const auto of = [&](auto member) { return number(env, sum(state.by_worker, workers, member)); };
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("id", number(env, state.id));
-  out.Set("current", Napi::Number::New(env, static_cast<double>(state.current.load(std::memory_order_relaxed))));
-  out.Set("max", Napi::Number::New(env, static_cast<double>(state.max.load(std::memory_order_relaxed))));
-  out.Set("total", of([](auto& c) -> auto& { return c.total; }));
-  out.Set("bytesIn", of([](auto& c) -> auto& { return c.bytes[kClient]; }));
-  out.Set("bytesOut", of([](auto& c) -> auto& { return c.bytes[kServer]; }));
-  out.Set("refused", of([](auto& c) -> auto& { return c.refused; }));
-  out.Set("acceptPauses", of([](auto& c) -> auto& { return c.accept_pauses; }));
-  Napi::Object timeouts = Napi::Object::New(env);
-  timeouts.Set("connect", of([](auto& c) -> auto& { return c.connect_timeouts; }));
-  timeouts.Set("client", of([](auto& c) -> auto& { return c.timeouts[kClient]; }));
-  timeouts.Set("server", of([](auto& c) -> auto& { return c.timeouts[kServer]; }));
-  out.Set("timeouts", timeouts);
-  Napi::Object aborts = Napi::Object::New(env);
-  aborts.Set("client", of([](auto& c) -> auto& { return c.aborts[kClient]; }));
-  aborts.Set("server", of([](auto& c) -> auto& { return c.aborts[kServer]; }));
-  out.Set("aborts", aborts);
-  Napi::Array servers = Napi::Array::New(env);
-  for (const auto& [id, server] : service.servers) {
-    const bool busy = sum(server->by_worker, workers, [](auto& c) -> auto& { return c.current; }) > 0;
-    if (busy || is_listed(service, id)) servers.Set(servers.Length(), server_counters(env, *server, workers));
-  }
-  out.Set("servers", servers);
-  return out;
+Mode mode_of(const Napi::Object& given) {
+  const std::string mode = string_of(given, "mode");
+  if (mode == "hybrid") return Mode::hybrid;
+  if (mode == "copy") return Mode::copy;
+  if (mode == "splice") return Mode::splice;
+  throw Napi::TypeError::New(given.Env(), "no such mode: " + mode);
 }
 
 class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink {
@@ -129,30 +29,34 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
                        {InstanceMethod("publish", &DataPlaneWrap::publish),
                         InstanceMethod("withdraw", &DataPlaneWrap::withdraw),
                         InstanceMethod("counters", &DataPlaneWrap::counters),
+                        InstanceMethod("sessions", &DataPlaneWrap::sessions),
+                        InstanceMethod("kill", &DataPlaneWrap::kill),
+                        InstanceMethod("records", &DataPlaneWrap::records),
                         InstanceMethod("stop", &DataPlaneWrap::stop)});
   }
 
   explicit DataPlaneWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     const Napi::Env env = info.Env();
     const Napi::Object given = object_at(info, 0);
-    const std::string mode = string_of(given, "mode");
-    if (mode != "hybrid" && mode != "copy" && mode != "splice") throw Napi::TypeError::New(env, "no such mode: " + mode);
-    const PlaneOptions options{integer_of<unsigned>(given, "threads", 1, 64),
-                               mode == "copy" ? Mode::copy : mode == "splice" ? Mode::splice : Mode::hybrid,
+    const PlaneOptions options{integer_of<unsigned>(given, "threads", 1, kMostWorkers), mode_of(given),
                                integer_of<std::int64_t>(given, "maxconn", 1, 1e9),
                                integer_of<std::uint32_t>(given, "pipes", 0, 4096)};
-    if (napi_create_threadsafe_function(env, function_at(info, 1), nullptr, Napi::String::New(env, "vipd:dataplane"),
-                                        kEventsWaiting, 1, nullptr, nullptr, nullptr, deliver, &to_js_) != napi_ok) {
+    const Napi::Function on_event = function_at(info, 1);
+    const auto create = [&](std::size_t waiting, napi_threadsafe_function_call_js call, napi_threadsafe_function& made) {
+      return napi_create_threadsafe_function(env, on_event, nullptr, Napi::String::New(env, "vipd:dataplane"), waiting, 1,
+                                             nullptr, nullptr, this, call, &made) == napi_ok;
+    };
+    if (!create(kEventsWaiting, deliver, to_js_) || !create(0, answer, answers_to_js_)) {
       throw Napi::Error::New(env, "cannot create a thread-safe function");
     }
     Result<std::unique_ptr<DataPlane>> made = DataPlane::create(options, *this);
     if (const Errno* failed = std::get_if<Errno>(&made)) {
-      napi_release_threadsafe_function(to_js_, napi_tsfn_abort);
+      release();
       throw errno_error(env, *failed);
     }
     plane_ = std::move(*std::get_if<std::unique_ptr<DataPlane>>(&made));
     running_ = true;
-    // Registered after the thread-safe function, hence run before that one is torn down.
+    // Registered after the thread-safe functions, hence run before those are torn down.
     napi_add_env_cleanup_hook(env, on_cleanup, this);
     Ref();
   }
@@ -164,7 +68,7 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
  private:
   void publish(const Napi::CallbackInfo& info) {
     const auto failed = plane_->publish(read_table(object_at(info, 0)));
-    if (failed) throw errno_error(info.Env(), failed->error, failed->address.text());
+    if (failed) throw errno_error(info.Env(), failed->error, failed->where);
   }
 
   void withdraw(const Napi::CallbackInfo& info) {
@@ -172,29 +76,29 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     plane_->withdraw(id, info[1].ToBoolean().Value());
   }
 
-  Napi::Value counters(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    const auto& workers = plane_->workers();
-    Napi::Array services = Napi::Array::New(env);
-    for (const auto& [id, service] : plane_->services()) {
-      // A withdrawn service is listed until its last session has ended.
-      if (!service.published && service.state->current.load(std::memory_order_relaxed) == 0) continue;
-      services.Set(services.Length(), service_counters(env, service, workers.size()));
-    }
-    Napi::Array heartbeats = Napi::Array::New(env);
-    std::uint64_t dropped = 0;
-    std::uint64_t spliced = 0;
-    for (const auto& worker : workers) {
-      heartbeats.Set(heartbeats.Length(), number(env, worker->turns.get()));
-      dropped += worker->events_dropped.get();
-      spliced += worker->spliced.get();
-    }
-    Napi::Object out = Napi::Object::New(env);
-    out.Set("services", services);
-    out.Set("heartbeats", heartbeats);
-    out.Set("eventsDropped", number(env, dropped));
-    out.Set("bytesSpliced", number(env, spliced));
-    return out;
+  Napi::Value counters(const Napi::CallbackInfo& info) { return counters_of(info.Env(), *plane_); }
+
+  void sessions(const Napi::CallbackInfo& info) {
+    const Napi::Object filter = object_at(info, 0);
+    const Napi::Function done = function_at(info, 1);
+    if (queries_.size() >= kQueriesAtOnce) throw errno_error(info.Env(), {EAGAIN, "sessions"});
+    const auto query = std::make_shared<SessionQuery>(++last_query_, plane_->workers().size());
+    query->service = integer_of<int>(filter, "service", -1, 65535);
+    query->server = integer_of<int>(filter, "server", -1, 65535);
+    query->quiet_ms = integer_of<std::int64_t>(filter, "quietMs", 0, kMostMs);
+    query->most = integer_of<std::size_t>(filter, "most", 0, 65536);
+    if (!running_) return;
+    queries_[query->number] = Napi::Persistent(done);
+    plane_->ask(query);
+  }
+
+  void kill(const Napi::CallbackInfo& info) {
+    const auto session = static_cast<std::uint64_t>(number_at(info, 0, 0, kMostSession));
+    plane_->kill(session, static_cast<std::int64_t>(number_at(info, 1, 0, kMostMs)));
+  }
+
+  Napi::Value records(const Napi::CallbackInfo& info) {
+    return take_records(info.Env(), *plane_, static_cast<std::size_t>(number_at(info, 0, 0, 1e9)));
   }
 
   void stop(const Napi::CallbackInfo& info) {
@@ -202,11 +106,21 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     running_ = false;
     napi_remove_env_cleanup_hook(info.Env(), on_cleanup, this);
     plane_->stop();
-    napi_release_threadsafe_function(to_js_, napi_tsfn_abort);  // what is in the queue is dropped
+    queries_.clear();
+    release();  // what is in the queues is dropped
     Unref();
   }
 
-  static void on_cleanup(void* data) { static_cast<DataPlaneWrap*>(data)->plane_->stop(); }
+  void release() noexcept {
+    napi_release_threadsafe_function(to_js_, napi_tsfn_abort);
+    napi_release_threadsafe_function(answers_to_js_, napi_tsfn_abort);
+  }
+
+  static void on_cleanup(void* data) {
+    auto* self = static_cast<DataPlaneWrap*>(data);
+    self->plane_->stop();
+    self->queries_.clear();
+  }
 
   // Any worker.
   bool emit(const Event& event) noexcept override {
@@ -214,6 +128,12 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     if (napi_call_threadsafe_function(to_js_, copy, napi_tsfn_nonblocking) == napi_ok) return true;
     delete copy;  // the queue is full
     return false;
+  }
+
+  // Any worker. Never full: there are no more of them than queries.
+  void answered(std::shared_ptr<SessionQuery> query) noexcept override {
+    auto* copy = new std::shared_ptr<SessionQuery>(std::move(query));
+    if (napi_call_threadsafe_function(answers_to_js_, copy, napi_tsfn_nonblocking) != napi_ok) delete copy;
   }
 
   static void deliver(napi_env env, napi_value callback, void*, void* data) noexcept {
@@ -232,8 +152,26 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     }
   }
 
+  static void answer(napi_env env, napi_value callback, void* context, void* data) noexcept {
+    const std::unique_ptr<std::shared_ptr<SessionQuery>> query(static_cast<std::shared_ptr<SessionQuery>*>(data));
+    if (env == nullptr || callback == nullptr) return;  // stopped, or the environment is going away
+    try {
+      auto& waiting = static_cast<DataPlaneWrap*>(context)->queries_;
+      const auto found = waiting.find((*query)->number);
+      if (found == waiting.end()) return;
+      const Napi::FunctionReference done = std::move(found->second);
+      waiting.erase(found);
+      call_in_scope(env, done.Value(), {sessions_of(env, **query)});
+    } catch (const Napi::Error&) {
+      return;  // the environment is going away
+    }
+  }
+
   std::unique_ptr<DataPlane> plane_;
   napi_threadsafe_function to_js_ = nullptr;
+  napi_threadsafe_function answers_to_js_ = nullptr;
+  std::map<std::uint32_t, Napi::FunctionReference> queries_;  // who waits for an answer
+  std::uint32_t last_query_ = 0;
   bool running_ = false;
 };
 

@@ -28,7 +28,62 @@ std::optional<Address> Address::parse(const std::string& text, std::uint16_t por
   return address;
 }
 
+Address Address::from_bytes(int family, const void* bytes, std::uint16_t port) noexcept {
+  Address address;
+  if (family == AF_INET) {
+    address.raw_.v4.sin_family = AF_INET;
+    address.raw_.v4.sin_port = htons(port);
+    std::memcpy(&address.raw_.v4.sin_addr, bytes, sizeof address.raw_.v4.sin_addr);
+    return address;
+  }
+  address.raw_.v6.sin6_family = AF_INET6;
+  address.raw_.v6.sin6_port = htons(port);
+  std::memcpy(&address.raw_.v6.sin6_addr, bytes, sizeof address.raw_.v6.sin6_addr);
+  return address;
+}
+
+Address Address::from_kernel(const sockaddr_storage& raw) noexcept {
+  Address address;
+  if (raw.ss_family == AF_INET) {
+    std::memcpy(&address.raw_.v4, &raw, sizeof address.raw_.v4);
+  } else if (raw.ss_family == AF_INET6) {
+    std::memcpy(&address.raw_.v6, &raw, sizeof address.raw_.v6);
+    const in6_addr& six = address.raw_.v6.sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&six)) return from_bytes(AF_INET, &six.s6_addr[12], address.port());
+  } else if (raw.ss_family == AF_UNIX) {
+    address.raw_.any.sa_family = AF_UNIX;
+  }
+  return address;
+}
+
+Address Address::local_of(int fd) noexcept {
+  sockaddr_storage raw{};
+  socklen_t size = sizeof raw;
+  if (fd < 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&raw), &size) != 0) return {};
+  return from_kernel(raw);
+}
+
+std::array<std::uint8_t, 16> Address::bytes() const noexcept {
+  std::array<std::uint8_t, 16> out{};
+  if (family() == AF_INET6) {
+    std::memcpy(out.data(), &raw_.v6.sin6_addr, out.size());
+  } else if (family() == AF_INET) {
+    out[10] = out[11] = 0xff;
+    std::memcpy(&out[12], &raw_.v4.sin_addr, 4);
+  }
+  return out;
+}
+
+std::uint32_t Address::hash() const noexcept {
+  if (family() == AF_INET) return ntohl(raw_.v4.sin_addr.s_addr);
+  if (family() != AF_INET6) return 0;
+  std::uint32_t words[4];
+  std::memcpy(words, &raw_.v6.sin6_addr, sizeof words);
+  return ntohl(words[0] ^ words[1] ^ words[2] ^ words[3]);
+}
+
 std::string Address::text() const {
+  if (!is_ip()) return family() == AF_UNIX ? "unix" : "";
   char host[INET6_ADDRSTRLEN] = "?";
   if (family() == AF_INET) {
     inet_ntop(AF_INET, &raw_.v4.sin_addr, host, sizeof host);

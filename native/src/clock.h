@@ -1,4 +1,4 @@
-// Any thread. Monotonic milliseconds: never wall time.
+// Any thread. Monotonic milliseconds; wall time for what is printed only.
 #pragma once
 
 #include <time.h>
@@ -16,6 +16,13 @@ inline double monotonic_ms_exact() noexcept {
 inline std::int64_t monotonic_ms() noexcept {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// Since 1970. Never for deciding anything.
+inline std::int64_t wall_ms() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 

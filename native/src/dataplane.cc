@@ -24,12 +24,12 @@ DataPlane::~DataPlane() { stop(); }
 std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
   if (stopped_) return PublishError{{ESHUTDOWN, "publish"}, {}};
   const auto known = services_.find(table->id);
-  std::vector<std::shared_ptr<const ListenerGroup>> kept;
-  std::vector<std::shared_ptr<const ListenerGroup>> dropped;
+  std::vector<std::shared_ptr<ListenerGroup>> kept;
+  std::vector<std::shared_ptr<ListenerGroup>> dropped;
   if (known != services_.end()) dropped = known->second.listeners;
   std::vector<Opened> opened;
-  for (const Address& address : table->listeners) {
-    const auto same = [&address](const auto& group) { return group->address == address; };
+  for (const ListenerSpec& spec : table->listeners) {
+    const auto same = [&spec](const auto& group) { return group->spec.same_place(spec); };
     if (const auto old = std::find_if(dropped.begin(), dropped.end(), same); old != dropped.end()) {
       kept.push_back(*old);
       dropped.erase(old);
@@ -37,10 +37,10 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
     }
     if (std::any_of(kept.begin(), kept.end(), same)) continue;  // named twice
     if (std::any_of(opened.begin(), opened.end(), [&](const Opened& o) { return same(o.group); })) continue;
-    const auto overlaps = [&address](const Opened& one) { return one.group->address.overlaps(address); };
+    const auto overlaps = [&spec](const Opened& one) { return one.group->spec.overlaps(spec); };
     const bool ours = std::any_of(opened.begin(), opened.end(), overlaps);
-    Result<Opened> result = open(address, *table, ours);
-    if (const Errno* error = std::get_if<Errno>(&result)) return PublishError{*error, address};
+    Result<Opened> result = open(spec, *table, ours);
+    if (const Errno* error = std::get_if<Errno>(&result)) return PublishError{*error, spec.text()};
     opened.push_back(std::move(*std::get_if<Opened>(&result)));
   }
 
@@ -48,12 +48,13 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
   const auto workers = static_cast<unsigned>(plane_.workers.size());
   Service& service = services_[table->id];
   if (!service.state) service.state = std::make_shared<ServiceState>(table->id, workers);
-  std::vector<std::uint16_t> kill;
+  std::vector<ServerKill> kill;
   for (Server& server : table->servers) {
     std::shared_ptr<ServerState>& state = service.servers[server.id];
     if (!state) state = std::make_shared<ServerState>(server.id, workers);
+    state->maxconn.store(server.maxconn, std::memory_order_relaxed);
     server.state = state;
-    if (server.close_sessions) kill.push_back(server.id);
+    if (server.close_sessions != CloseSessions::no) kill.push_back({server.id, server.close_sessions});
   }
   service.state->slots.limit(table->maxconn);
   service.table = std::move(table);
@@ -61,6 +62,16 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
   service.listeners = std::move(kept);
   retire(dropped);
   for (const Opened& one : opened) service.listeners.push_back(one.group);
+  // What of a listener may change while its socket stays.
+  for (const ListenerSpec& spec : service.table->listeners) {
+    for (const auto& group : service.listeners) {
+      if (!group->spec.same_place(spec)) continue;
+      if (group->file) group->file->set_mode(spec.mode);
+      group->accept_proxy.store(spec.accept_proxy, std::memory_order_relaxed);
+      group->maxconn.store(spec.maxconn, std::memory_order_relaxed);
+      group->slots.limit(spec.maxconn);
+    }
+  }
 
   for (unsigned i = 0; i < workers; ++i) {
     ServiceMail mail;
@@ -74,29 +85,30 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
   return std::nullopt;
 }
 
-Result<DataPlane::Opened> DataPlane::open(const Address& address, const Table& table, bool ours) {
-  if (Status taken = check_free(address, table.id, ours)) return *taken;
-  Result<std::vector<Fd>> fds = open_listeners(address, table, static_cast<unsigned>(plane_.workers.size()));
-  if (const Errno* error = std::get_if<Errno>(&fds)) return *error;
-  return Opened{std::make_shared<const ListenerGroup>(ListenerGroup{++last_group_, address}),
-                std::move(*std::get_if<std::vector<Fd>>(&fds))};
+Result<DataPlane::Opened> DataPlane::open(const ListenerSpec& spec, const Table& table, bool ours) {
+  if (Status taken = check_free(spec, table.id, ours)) return *taken;
+  Result<OpenedListeners> made =
+      open_listeners(spec, table.sockets, table.backlog, static_cast<unsigned>(plane_.workers.size()));
+  if (const Errno* error = std::get_if<Errno>(&made)) return *error;
+  auto& [fds, file] = *std::get_if<OpenedListeners>(&made);
+  return Opened{std::make_shared<ListenerGroup>(++last_group_, spec, std::move(file)), std::move(fds)};
 }
 
-Status DataPlane::check_free(const Address& address, std::uint16_t service, bool ours) const noexcept {
+Status DataPlane::check_free(const ListenerSpec& spec, std::uint16_t service, bool ours) const noexcept {
   for (const auto& [id, other] : services_) {
     for (const auto& group : other.listeners) {
-      if (!group->address.overlaps(address)) continue;
+      if (!group->spec.overlaps(spec)) continue;
       if (id != service) return Errno{EADDRINUSE, "bind"};
       ours = true;  // it is about to close, or a wildcard of the same service
     }
   }
   for (const auto& weak : retired_) {
     const auto group = weak.lock();
-    ours = ours || (group && group->address.overlaps(address));
+    ours = ours || (group && group->spec.overlaps(spec));
   }
   // Our own sockets, while they last, would make the probe fail; and while they last nobody else can have come.
   if (ours) return std::nullopt;
-  return probe_listener(address);
+  return probe_listener(spec);
 }
 
 void DataPlane::withdraw(std::uint16_t id, bool close_sessions) {
@@ -108,12 +120,24 @@ void DataPlane::withdraw(std::uint16_t id, bool close_sessions) {
   for (const auto& worker : plane_.workers) {
     ServiceMail mail;
     mail.state = service.state;
+    mail.withdrawn = true;
     mail.kill_all = close_sessions;
     worker->post(std::move(mail));
   }
 }
 
-void DataPlane::retire(std::vector<std::shared_ptr<const ListenerGroup>>& listeners) {
+void DataPlane::ask(const std::shared_ptr<SessionQuery>& query) {
+  if (stopped_) return;
+  for (const auto& worker : plane_.workers) worker->post(query);
+}
+
+void DataPlane::kill(std::uint64_t session, std::int64_t quiet_ms) {
+  if (stopped_) return;
+  const std::uint64_t worker = session % kMostWorkers;
+  if (worker < plane_.workers.size()) plane_.workers[worker]->post(SessionKill{session, quiet_ms});
+}
+
+void DataPlane::retire(std::vector<std::shared_ptr<ListenerGroup>>& listeners) {
   std::erase_if(retired_, [](const auto& weak) { return weak.expired(); });
   retired_.insert(retired_.end(), listeners.begin(), listeners.end());
   listeners.clear();
@@ -124,6 +148,7 @@ void DataPlane::stop() noexcept {
   stopped_ = true;
   for (const auto& worker : plane_.workers) worker->request_stop();
   for (const auto& worker : plane_.workers) worker->stop();
+  for (auto& [id, service] : services_) service.listeners.clear();  // the names of unix sockets go with them
 }
 
 }  // namespace vipd

@@ -21,7 +21,7 @@ struct PlaneOptions {
 
 struct PublishError {
   Errno error;
-  Address address;
+  std::string where;
 };
 
 class DataPlane {
@@ -33,13 +33,16 @@ class DataPlane {
   // When it fails nothing has changed.
   [[nodiscard]] std::optional<PublishError> publish(std::unique_ptr<Table> table);
   void withdraw(std::uint16_t service, bool close_sessions);
+  // Every worker answers; the last one tells the sink.
+  void ask(const std::shared_ptr<SessionQuery>& query);
+  void kill(std::uint64_t session, std::int64_t quiet_ms);
   void stop() noexcept;
 
   struct Service {
     std::shared_ptr<ServiceState> state;
     std::map<std::uint16_t, std::shared_ptr<ServerState>> servers;  // all there ever were
     std::shared_ptr<const Table> table;
-    std::vector<std::shared_ptr<const ListenerGroup>> listeners;
+    std::vector<std::shared_ptr<ListenerGroup>> listeners;
     bool published = false;
   };
   [[nodiscard]] const std::map<std::uint16_t, Service>& services() const noexcept { return services_; }
@@ -47,19 +50,19 @@ class DataPlane {
 
  private:
   struct Opened {
-    std::shared_ptr<const ListenerGroup> group;
+    std::shared_ptr<ListenerGroup> group;
     std::vector<Fd> fds;  // one per worker
   };
 
   DataPlane(const PlaneOptions& options, EventSink& sink) : plane_(options.mode, options.pipes, sink) {}
   // `ours`: an overlapping listener of the same table is already open.
-  [[nodiscard]] Result<Opened> open(const Address& address, const Table& table, bool ours);
-  [[nodiscard]] Status check_free(const Address& address, std::uint16_t service, bool ours) const noexcept;
-  void retire(std::vector<std::shared_ptr<const ListenerGroup>>& listeners);
+  [[nodiscard]] Result<Opened> open(const ListenerSpec& spec, const Table& table, bool ours);
+  [[nodiscard]] Status check_free(const ListenerSpec& spec, std::uint16_t service, bool ours) const noexcept;
+  void retire(std::vector<std::shared_ptr<ListenerGroup>>& listeners);
 
   Plane plane_;
   std::map<std::uint16_t, Service> services_;
-  std::vector<std::weak_ptr<const ListenerGroup>> retired_;  // until the workers have closed them
+  std::vector<std::weak_ptr<ListenerGroup>> retired_;  // until the workers have closed them
   std::uint64_t last_group_ = 0;
   bool stopped_ = false;
 };

@@ -1,4 +1,4 @@
-// Node's thread posts, one worker takes. The only lock of the data plane.
+// Node's thread posts, one worker takes.
 #pragma once
 
 #include <cstdint>
@@ -8,27 +8,52 @@
 #include <vector>
 
 #include "listener.h"
+#include "record.h"
+#include "table.h"
 
 namespace vipd {
+
+struct ServerKill {
+  std::uint16_t server;
+  CloseSessions why;
+};
 
 // What a worker must know about one service. Two of them merge into one, so at most one per service waits.
 struct ServiceMail {
   std::shared_ptr<ServiceState> state;
   std::shared_ptr<const Table> table;  // null: the service was withdrawn, its sessions live on under the last table
+  bool withdrawn = false;
   std::vector<Listener> opened;
   std::vector<std::uint64_t> live;  // listener groups that stay; all others close
-  std::vector<std::uint16_t> kill;  // servers whose sessions end
+  std::vector<ServerKill> kill;     // servers whose sessions end
   bool kill_all = false;
+};
+
+struct SessionKill {
+  std::uint64_t session;
+  std::int64_t quiet_ms;
+};
+
+struct Mail {
+  std::vector<ServiceMail> services;
+  std::vector<SessionKill> kills;
+  std::vector<std::shared_ptr<SessionQuery>> queries;
 };
 
 class Mailbox {
  public:
   void post(ServiceMail&& mail);
-  [[nodiscard]] std::vector<ServiceMail> take();
+  // At most 4,096 wait; more are dropped.
+  void post(const SessionKill& kill);
+  void post(std::shared_ptr<SessionQuery> query);
+  [[nodiscard]] Mail take();
 
  private:
+  static constexpr std::size_t kMostKills = 4096;
   std::mutex mutex_;
   std::map<std::uint16_t, ServiceMail> pending_;
+  std::vector<SessionKill> kills_;
+  std::vector<std::shared_ptr<SessionQuery>> queries_;
 };
 
 }  // namespace vipd

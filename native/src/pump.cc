@@ -22,6 +22,8 @@ constexpr std::uint8_t kFullReadsToBulk = 4;
 constexpr std::uint64_t kCalmBytes = 64 * 1024;
 constexpr std::uint8_t kCalmTurns = 4;
 
+std::uint32_t low(std::int64_t ms) noexcept { return static_cast<std::uint32_t>(ms); }
+
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
@@ -93,6 +95,7 @@ Pump::Step Pump::copy(Flow& flow, Leg& from, Leg& to, Outcome& out) {
   }
   if (got == 0) {
     from.eof = true;
+    from.active_ms = now_ms_;
     return Step::blocked;
   }
   const auto size = static_cast<std::size_t>(got);
@@ -111,6 +114,7 @@ Pump::Step Pump::copy(Flow& flow, Leg& from, Leg& to, Outcome& out) {
   out.moved += sent;
   if (sent == size) return Step::moved;
   to.writable = false;
+  to.wrote_ms = low(now_ms_);
   flow.rest_size = static_cast<std::uint32_t>(size - sent);
   flow.rest_at = 0;
   flow.rest = static_cast<char*>(std::malloc(flow.rest_size));
@@ -128,6 +132,7 @@ Pump::Step Pump::flush_rest(Flow& flow, Leg& from, Leg& to, Outcome& out) noexce
     return errno == EINTR ? Step::moved : Step::blocked;
   }
   to.active_ms = now_ms_;
+  to.wrote_ms = low(now_ms_);
   flow.rest_at += static_cast<std::uint32_t>(put);
   out.moved += static_cast<std::uint64_t>(put);
   if (flow.rest_at < flow.rest_size) {
@@ -153,9 +158,11 @@ Pump::Step Pump::splice(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept {
     }
     if (got == 0) {
       from.eof = true;
+      from.active_ms = now_ms_;
       return Step::blocked;
     }
     from.active_ms = now_ms_;
+    to.wrote_ms = low(now_ms_);
     flow.piped = static_cast<std::uint32_t>(got);
   }
   const ssize_t put = ::splice(flow.pipe->read.get(), nullptr, to.fd, nullptr, flow.piped, kFlags);
@@ -166,6 +173,7 @@ Pump::Step Pump::splice(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept {
   }
   if (put == 0) return Step::sink_failed;  // cannot be: there are bytes in the pipe. Never spin on it.
   to.active_ms = now_ms_;
+  to.wrote_ms = low(now_ms_);
   flow.piped -= static_cast<std::uint32_t>(put);
   out.moved += static_cast<std::uint64_t>(put);
   out.spliced += static_cast<std::uint64_t>(put);
@@ -200,6 +208,18 @@ void Pump::flush_once(Flow& flow, Leg& to) noexcept {
     const ssize_t put = ::splice(flow.pipe->read.get(), nullptr, to.fd, nullptr, flow.piped, SPLICE_F_NONBLOCK);
     if (put > 0) flow.piped -= static_cast<std::uint32_t>(put);
   }
+}
+
+void Pump::prepend(Flow& flow, const void* bytes, std::size_t size) {
+  const std::size_t left = flow.rest != nullptr ? flow.rest_size - flow.rest_at : 0;
+  auto* all = static_cast<char*>(std::malloc(size + left));
+  if (all == nullptr) std::abort();
+  std::memcpy(all, bytes, size);
+  if (left > 0) std::memcpy(all + size, flow.rest + flow.rest_at, left);
+  std::free(flow.rest);
+  flow.rest = all;
+  flow.rest_at = 0;
+  flow.rest_size = static_cast<std::uint32_t>(size + left);
 }
 
 void Pump::discard(Flow& flow) noexcept {

@@ -1,6 +1,7 @@
 // Worker thread. Moves bytes from one socket to another, by buffer or by pipe.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -34,16 +35,18 @@ class PipePool {
 
 // One socket of a session, with what epoll said and no system call has disproved yet.
 struct Leg {
-  std::int64_t active_ms = 0;  // last byte read or written
+  std::int64_t active_ms = 0;  // last byte read or written, last FIN; of a server leg that connects: when that began
   int fd = -1;
   std::uint32_t generation = 0;  // of fd; an event that carries another one is stale
-  bool readable = false;
-  bool writable = false;
-  bool careful = false;  // FIN or urgent data seen: a short read does not mean drained
-  bool urgent = false;   // splice stops for ever at an urgent mark
-  bool eof = false;      // FIN read
-  bool shut = false;     // FIN sent
+  std::uint32_t wrote_ms = 0;    // low bits of the time when bytes last went out, or first could not
+  bool readable : 1 = false;
+  bool writable : 1 = false;
+  bool careful : 1 = false;  // FIN or urgent data seen: a short read does not mean drained
+  bool urgent : 1 = false;   // splice stops for ever at an urgent mark
+  bool eof : 1 = false;      // FIN read
+  bool shut : 1 = false;     // FIN sent
 };
+static_assert(sizeof(Leg) == 24);
 
 // One direction. Bytes wait either in `rest` or in the pipe, never in both: that keeps them in order.
 struct Flow {
@@ -81,6 +84,8 @@ class Pump {
   // One attempt to deliver what is already in hand; reads nothing.
   void flush_once(Flow& flow, Leg& to) noexcept;
   void discard(Flow& flow) noexcept;
+  // Bytes that go out before whatever else the flow has; nothing may be in a pipe.
+  static void prepend(Flow& flow, const void* bytes, std::size_t size);
 
  private:
   enum class Step : std::uint8_t { moved, blocked, source_failed, sink_failed };

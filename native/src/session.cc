@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <utility>
+
 namespace vipd {
 
 Session& Slab::take() {
@@ -25,7 +27,7 @@ void Slab::give_back(Session& session) noexcept {
   // Generations go on, so that an event of an earlier life is recognised.
   fresh.leg[kClient].generation = session.leg[kClient].generation;
   fresh.leg[kServer].generation = session.leg[kServer].generation;
-  session = fresh;
+  session = std::move(fresh);
   free_.push_back(session.index);
 }
 
@@ -91,6 +93,10 @@ void Timers::down(std::size_t at, Entry entry) noexcept {
   put(at, entry);
 }
 
+bool server_is_done(const Session& session) noexcept {
+  return session.server_failed || (session.leg[kServer].eof && session.leg[kServer].shut);
+}
+
 void close_socket(Leg& leg, bool reset) noexcept {
   constexpr linger kReset{1, 0};
   if (leg.fd < 0) return;
@@ -100,20 +106,16 @@ void close_socket(Leg& leg, bool reset) noexcept {
   ++leg.generation;
 }
 
-void attach(LocalServer& server, Session& session) noexcept {
-  session.server = &server;
+void SessionList::add(Session& session) noexcept {
   session.previous = nullptr;
-  session.next = server.sessions;
-  if (server.sessions != nullptr) server.sessions->previous = &session;
-  server.sessions = &session;
+  session.next = first;
+  if (first != nullptr) first->previous = &session;
+  first = &session;
 }
 
-void detach(Session& session) noexcept {
-  if (session.server == nullptr) return;
-  if (session.previous != nullptr) session.previous->next = session.next;
-  else session.server->sessions = session.next;
+void SessionList::remove(Session& session) noexcept {
+  (session.previous != nullptr ? session.previous->next : first) = session.next;
   if (session.next != nullptr) session.next->previous = session.previous;
-  session.server = nullptr;
   session.previous = session.next = nullptr;
 }
 

@@ -20,6 +20,9 @@ class Slots {
     return false;
   }
 
+  [[nodiscard]] bool room() const noexcept { return used_.load() < max_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+
   // Announces that a worker waits. It must try acquire() once more afterwards: together with release(), which writes
   // the count before it reads the waiters (both sequentially consistent), no wake-up is lost.
   void wait(unsigned worker) noexcept { waiting_.fetch_or(std::uint64_t{1} << worker); }

@@ -1,4 +1,4 @@
-// Worker thread. Established sessions: pumping, half-close, resets, idleness, the end.
+// Worker thread. Established sessions: pumping, half-close, resets, the end.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include "worker.h"
 
 namespace vipd {
+
 void Worker::on_traffic(Session& session, Side side, std::uint32_t events) {
   if ((events & EPOLLERR) != 0) {
     if (side == kClient) {
@@ -24,6 +25,7 @@ void Worker::pump(Session& session) {
     if (side == kClient && session.server_failed) continue;
     const Outcome out = pump_.run(session.flow[side], session.leg[side], session.leg[1 - side], now_ms_);
     if (out.moved > 0) {
+      session.bytes[side] += out.moved;
       session.service->counters->bytes[side].add(out.moved);
       session.server->counters->bytes[side].add(out.moved);
       if (out.spliced > 0) spliced.add(out.spliced);
@@ -46,7 +48,9 @@ void Worker::leg_failed(Session& session, Side side, bool reading) {
     fail_server(session, !reading);
     return;
   }
-  session.service->counters->aborts[kClient].add();
+  // One end, one reason: after a reset by the server it matters no more.
+  if (!session.server_failed) session.service->counters->aborts[kClient].add();
+  session.ends('C', server_is_done(session) ? 'L' : 'D');
   close(session, Close::plain);
 }
 
@@ -54,6 +58,7 @@ void Worker::leg_failed(Session& session, Side side, bool reading) {
 void Worker::fail_server(Session& session, bool more_to_read) noexcept {
   Leg& leg = session.leg[kServer];
   if (!session.server_failed) session.service->counters->aborts[kServer].add();
+  session.ends('S', 'D');
   session.server_failed = true;
   leg.shut = true;
   leg.careful = true;
@@ -76,47 +81,38 @@ bool Worker::advance(Session& session) {
     Leg& sink = session.leg[1 - side];
     if (!done[side] || sink.shut) continue;
     sink.shut = true;
+    sink.active_ms = now_ms_;
     ::shutdown(sink.fd, SHUT_WR);  // if it fails the socket is dead, and epoll says so
+    for (const Side other : {kClient, kServer}) {
+      const LocalService& owner = other == kClient ? *session.service : *session.backend;
+      const std::int64_t limit = owner.table->timeouts.fin[other];
+      if (limit > 0) timers_.at_latest(session, now_ms_ + limit);
+    }
   }
   return true;
 }
 
-void Worker::look_at_idle(Session& session) {
-  const Table& table = *session.service->table;
-  std::int64_t next = INT64_MAX;
-  for (const Side side : {kClient, kServer}) {
-    const std::int64_t limit = table.idle_timeout_ms[side];
-    if (limit == 0 || (side == kServer && session.server_failed)) continue;
-    const Leg& leg = session.leg[side];
-    const bool stuck = session.flow[1 - side].pending();
-    const bool reading = !leg.eof && !session.flow[side].pending();
-    // Neither: it is held up by the other side, whose clock runs.
-    const std::int64_t due = stuck || reading ? leg.active_ms + limit : now_ms_ + limit;
-    if (due > now_ms_) {
-      next = std::min(next, due);
-      continue;
-    }
-    session.service->counters->timeouts[side].add();
-    close(session, side == kClient ? Close::plain : Close::timed_out);
-    return;
-  }
-  if (next != INT64_MAX) timers_.at_latest(session, next);
-}
-
 void Worker::close(Session& session, Close how) {
   LocalService& service = *session.service;
+  if (session.state == Session::State::queued) leave_queue(session);
+  if (service.table->session_log != SessionLog::off) leave_record(session);
   if (session.state == Session::State::established) session.server->counters->current.sub();
   session.state = Session::State::closed;
   timers_.remove(session);
-  detach(session);
   pump_.discard(session.flow[kClient]);
   pump_.discard(session.flow[kServer]);
+  service.state->closed();  // before anybody can see it: who is told of an end finds it counted
   // A reset leaves no TIME_WAIT, and tells a server that is still at work that nobody listens.
   close_socket(session.leg[kServer], !session.leg[kServer].eof && !session.server_failed && how != Close::timed_out);
   close_socket(session.leg[kClient], how == Close::reset_client);
+  leave_server(session);
+  if (session.routed) {
+    service.state->routed.fetch_add(1, std::memory_order_relaxed);
+    session.backend->state->routed.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (session.counts_for_source) service.state->sources.give_back(session.client);
   closed_.push_back(&session);
-  service.state->closed();
-  release_slots(service);
+  free_slots(service, session.extra ? session.extra->group.get() : nullptr);
 }
 
 }  // namespace vipd

@@ -1,7 +1,6 @@
 // One worker's thread: the loop. start(), stop(), post() and wake() are for other threads.
 #include "worker.h"
 
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -23,7 +22,12 @@ void Plane::wake(std::uint64_t workers_to_wake) noexcept {
   }
 }
 
-Worker::Worker(Plane& plane, unsigned index) : plane_(plane), index_(index), pipes_(plane.pipes), pump_(plane.mode, pipes_) {}
+Worker::Worker(Plane& plane, unsigned index)
+    : plane_(plane),
+      index_(index),
+      random_(static_cast<std::uint64_t>(monotonic_ms_exact() * 1e6) | 1 | std::uint64_t{index} << 48),
+      pipes_(plane.pipes),
+      pump_(plane.mode, pipes_) {}
 
 Worker::~Worker() { stop(); }
 
@@ -49,6 +53,16 @@ void Worker::post(ServiceMail&& mail) {
   wake();
 }
 
+void Worker::post(const SessionKill& kill) {
+  mailbox_.post(kill);
+  wake();
+}
+
+void Worker::post(const std::shared_ptr<SessionQuery>& query) {
+  mailbox_.post(query);
+  wake();
+}
+
 void Worker::wake() noexcept {
   if (woken_.exchange(true)) return;  // not read yet: one wake-up does for all
   loop_.wake();
@@ -65,19 +79,23 @@ void Worker::run() {
     if (mail_) read_mail();
     look_at_timers();
     run_runnable();
+    answer_some();
+    serve_queues();
     reap();
   }
   slab_.each([this](Session& session) {
-    if (session.state != Session::State::free && session.state != Session::State::closed) close(session, Close::plain);
+    session.ends('K', '-');
+    close(session, Close::plain);
   });
+  runnable_.clear();
   reap();
   services_.clear();
+  static_cast<void>(mailbox_.take());  // listeners that came too late close now
 }
 
 int Worker::wait_ms() const noexcept {
-  if (!runnable_.empty()) return 0;
-  std::int64_t due = timers_.next_ms();
-  if (descriptors_at_ms_ != 0) due = std::min(due, descriptors_at_ms_);
+  if (!runnable_.empty() || !answers_.empty()) return 0;
+  const std::int64_t due = std::min(timers_.next_ms(), resume_at_ms_);
   if (due == INT64_MAX) return static_cast<int>(kHeartbeatMs);
   return static_cast<int>(std::clamp<std::int64_t>(due - monotonic_ms(), 0, kHeartbeatMs));
 }
@@ -105,18 +123,33 @@ void Worker::dispatch(const epoll_event& event) {
   if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) leg.writable = true;
   if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) leg.careful = true;
   if ((event.events & EPOLLPRI) != 0) leg.urgent = true;
-  if (session->state == Session::State::established) on_traffic(*session, side, event.events);
-  else if (session->connecting()) on_connecting(*session, side, event.events);
+  switch (session->state) {
+    case Session::State::established: on_traffic(*session, side, event.events); break;
+    case Session::State::handshake: on_handshake(*session); break;
+    case Session::State::queued:
+    case Session::State::connecting:
+    case Session::State::waiting: on_connecting(*session, side, event.events); break;
+    case Session::State::free:
+    case Session::State::closed: break;
+  }
 }
 
 void Worker::look_at_timers() {
-  while (Session* session = timers_.pop_due(now_ms_)) {
-    if (session->connecting()) on_connect_timer(*session);
-    else if (session->state == Session::State::established) look_at_idle(*session);
+  while (Session* session = timers_.pop_due(now_ms_)) on_timer(*session);
+  if (now_ms_ >= resume_at_ms_) resume_all();
+}
+
+// Whoever is due looks whether it really is: deadlines move without telling the heap.
+void Worker::on_timer(Session& session) {
+  switch (session.state) {
+    case Session::State::established: look_at_idle(session); break;
+    case Session::State::handshake: on_handshake_timer(session); break;
+    case Session::State::queued: on_queue_timer(session); break;
+    case Session::State::connecting:
+    case Session::State::waiting: on_connect_timer(session); break;
+    case Session::State::free:
+    case Session::State::closed: break;
   }
-  if (descriptors_at_ms_ == 0 || now_ms_ < descriptors_at_ms_) return;
-  descriptors_at_ms_ = 0;
-  resume_all();
 }
 
 void Worker::run_runnable() {

@@ -1,7 +1,21 @@
 import { request } from 'node:http'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
 import type { HistoryEvent } from '../base/history.js'
-import type { ReloadVerdict, Status } from './status.js'
+import type { ServerOrder } from '../proxy/orders.js'
+import type {
+  Done,
+  KillVerdict,
+  OrderVerdict,
+  ReloadVerdict,
+  ServerName,
+  SessionQuery,
+  SessionsVerdict,
+  Status
+} from './status.js'
+
+export type OrderAnswer = Done<OrderVerdict>
+export type SessionsAnswer = Done<SessionsVerdict>
+export type KillAnswer = Done<KillVerdict>
 
 const TIMEOUT_MS = 5000
 /** More than any status: a thousand servers are a few hundred kilobytes. */
@@ -17,7 +31,28 @@ export const postReload = async (socket: string): Promise<ReloadVerdict> =>
 export const getEvents = async (socket: string, since: number): Promise<readonly HistoryEvent[]> =>
   (await ask(socket, 'GET', `/v1/events?since=${since}`)) as readonly HistoryEvent[]
 
-function ask(socketPath: string, method: string, path: string): Promise<unknown> {
+/** Asks for another state or weight of a server. */
+export const postServer = async (socket: string, name: ServerName, order: ServerOrder): Promise<OrderAnswer> =>
+  (await ask(socket, 'POST', '/v1/server', {
+    ...name,
+    ...(order.kind === 'state' ? { state: order.state } : { weight: order.weight })
+  })) as OrderAnswer
+
+/** The oldest sessions of a service or server, or of all. */
+export async function getSessions(socket: string, query: SessionQuery): Promise<SessionsAnswer> {
+  const words = new URLSearchParams({ limit: String(query.limit) })
+  if (query.service !== null) words.set('service', query.service)
+  if (query.server !== null) words.set('server', query.server)
+  return (await ask(socket, 'GET', `/v1/sessions?${words}`)) as SessionsAnswer
+}
+
+/** Ends sessions. */
+export const postKill = async (
+  socket: string,
+  what: { readonly ids: readonly string[] } | ServerName
+): Promise<KillAnswer> => (await ask(socket, 'POST', '/v1/sessions/kill', what)) as KillAnswer
+
+function ask(socketPath: string, method: string, path: string, body?: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, timeout: TIMEOUT_MS, agent: false }, (incoming) => {
       const chunks: Buffer[] = []
@@ -30,13 +65,9 @@ function ask(socketPath: string, method: string, path: string): Promise<unknown>
       incoming.once('error', (error) => reject(explain(socketPath, error)))
       incoming.once('end', () => {
         const text = Buffer.concat(chunks).toString('utf8')
-        if (incoming.statusCode !== 200) {
-          const said = text.slice(0, 200).trim()
-          return reject(
-            new VipdError('NOT_RUNNING', `${socketPath} answers ${method} ${path} by ${incoming.statusCode}: ${said}`)
-          )
-        }
         try {
+          if (incoming.statusCode !== 200)
+            throw refusal(socketPath, `${method} ${path}`, incoming.statusCode ?? 0, text)
           resolve(JSON.parse(text))
         } catch (error) {
           reject(explain(socketPath, error))
@@ -52,8 +83,26 @@ function ask(socketPath: string, method: string, path: string): Promise<unknown>
       )
     )
     outgoing.once('error', (error) => reject(explain(socketPath, error)))
-    outgoing.end()
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body))
   })
+}
+
+/** What was asked for is not to be had, for the reason that the daemon gives; or it does not know the question at all. */
+function refusal(socketPath: string, question: string, code: number, text: string): VipdError {
+  const said = text.slice(0, 2000).trim()
+  const reason = code === 400 || code === 409 || code === 413 ? reasonOf(said) : undefined
+  if (reason !== undefined) return new VipdError('REFUSED', reason, { code })
+  return new VipdError('NOT_RUNNING', `${socketPath} answers ${question} by ${code}: ${said.slice(0, 200)}`)
+}
+
+function reasonOf(text: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    const isObject = typeof parsed === 'object' && parsed !== null && 'error' in parsed
+    return isObject && typeof parsed.error === 'string' ? parsed.error : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function explain(socketPath: string, error: unknown): VipdError {

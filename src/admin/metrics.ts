@@ -1,13 +1,11 @@
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { ServerSnapshot, ServiceStatus } from '../proxy/snapshot.js'
 import type { ConditionName, ConditionStatus } from '../vrrp/conditions.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
+import { type Labels, type Samples, serviceMetrics } from './service-metrics.js'
 import { isHealthy, type Status } from './status.js'
 
-type Labels = Readonly<Record<string, string>>
-
 /** One scrape: families made as they are met, in a registry of its own. Nothing outlives the answer. */
-class Scrape {
+class Scrape implements Samples {
   readonly #registry = new Registry()
   readonly #gauges = new Map<string, Gauge>()
   readonly #counters = new Map<string, Counter>()
@@ -43,7 +41,8 @@ export async function metricsText(status: Status): Promise<string> {
   scrape.gauge('vipd_build_info', 'Which vipd this is', { version: status.version, node: status.node }, 1)
   scrape.gauge('vipd_healthy', 'No instance in FAULT, every service listening', {}, isHealthy(status))
   for (const one of status.vrrp) instance(scrape, one)
-  for (const one of status.proxy) service(scrape, one)
+  for (const one of status.proxy) serviceMetrics(scrape, one)
+  logOf(scrape, status)
   ourselves(scrape, status)
   return await scrape.text()
 }
@@ -119,41 +118,14 @@ function counters(scrape: Scrape, counted: object, labels: Labels): void {
   }
 }
 
-function service(scrape: Scrape, one: ServiceStatus): void {
-  const labels = { service: one.name }
-  scrape.gauge('vipd_proxy_listening', '1 while its listeners are bound', labels, one.listening)
-  scrape.gauge('vipd_proxy_sessions', 'Sessions now', labels, one.sessions.current)
-  scrape.gauge('vipd_proxy_sessions_max', 'Most sessions at once so far', labels, one.sessions.max)
-  scrape.gauge('vipd_proxy_sessions_limit', 'Most sessions allowed at once', labels, one.maxconn_effective)
-  scrape.counter('vipd_proxy_sessions_total', 'Sessions so far', labels, one.sessions.total)
-  scrape.counter('vipd_proxy_bytes_in_total', 'Bytes from clients', labels, one.bytes_in)
-  scrape.counter('vipd_proxy_bytes_out_total', 'Bytes to clients', labels, one.bytes_out)
-  scrape.counter('vipd_proxy_refused_total', 'Connections reset because no server was usable', labels, one.refused)
-  scrape.counter('vipd_proxy_accept_pauses_total', 'Times that accepting paused', labels, one.accept_pauses)
-  for (const [side, count] of Object.entries(one.timeouts)) {
-    scrape.counter('vipd_proxy_timeouts_total', 'Sessions ended by a timeout', { ...labels, side }, count)
-  }
-  for (const [side, count] of Object.entries(one.aborts)) {
-    scrape.counter('vipd_proxy_aborts_total', 'Sessions reset by a side', { ...labels, side }, count)
-  }
-  for (const server of one.servers) serverOf(scrape, server, { ...labels, server: server.name })
-}
-
-function serverOf(scrape: Scrape, one: ServerSnapshot, labels: Labels): void {
-  scrape.gauge('vipd_proxy_server_up', '1 while it is UP', labels, one.status === 'UP')
-  scrape.gauge('vipd_proxy_server_status', 'The status that it has', { ...labels, status: one.status }, 1)
-  scrape.gauge('vipd_proxy_server_weight', 'Its weight', labels, one.weight)
-  scrape.gauge('vipd_proxy_server_sessions', 'Sessions now', labels, one.sessions.current)
-  scrape.counter('vipd_proxy_server_sessions_total', 'Sessions so far', labels, one.sessions.total)
-  scrape.counter('vipd_proxy_server_bytes_in_total', 'Bytes to it', labels, one.bytes_in)
-  scrape.counter('vipd_proxy_server_bytes_out_total', 'Bytes from it', labels, one.bytes_out)
-  scrape.counter('vipd_proxy_server_retries_total', 'Attempts repeated', labels, one.retries)
-  scrape.counter('vipd_proxy_server_redispatches_total', 'Sessions that went elsewhere', labels, one.redispatches)
-  scrape.counter('vipd_proxy_server_connect_errors_total', 'Attempts that failed', labels, one.connect_errors)
-  scrape.counter('vipd_proxy_server_killed_total', 'Sessions closed because it went down', labels, one.killed)
-  const latencyMs = one.check?.latency_ms
-  if (typeof latencyMs === 'number') {
-    scrape.gauge('vipd_proxy_server_check_seconds', 'How long the last check took', labels, latencyMs / 1000)
+function logOf(scrape: Scrape, { log }: Status): void {
+  scrape.counter('vipd_log_sessions_total', 'Sessions that were logged', {}, log.sessions)
+  scrape.counter('vipd_log_sessions_dropped_total', 'Sessions whose record was lost', {}, log.sessions_dropped)
+  scrape.counter('vipd_log_lines_dropped_total', 'Lines that stdout did not take in time', {}, log.lines_dropped)
+  for (const { target, sent, waiting, dropped } of log.syslog) {
+    scrape.counter('vipd_syslog_sent_total', 'Messages sent', { target }, sent)
+    scrape.counter('vipd_syslog_dropped_total', 'Messages lost', { target }, dropped)
+    scrape.gauge('vipd_syslog_waiting', 'Messages that wait for the target', { target }, waiting)
   }
 }
 

@@ -3,41 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createConnection, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
-import { METRICS_TYPE, metricsText } from './metrics.js'
-import { type Control, isHealthy } from './status.js'
-
-/** What is answered: JSON, or with a `type` the body as it is. */
-interface Answer {
-  readonly code: number
-  readonly body: unknown
-  readonly type?: string
-}
-
-/** What may be asked, by method and path. Over TCP only what is read-only. */
-type Route = (control: Control, query: URLSearchParams) => Promise<Answer>
-
-const READ: Readonly<Record<string, Route>> = {
-  'GET /v1/status': async (control) => ({ code: 200, body: await control.status() }),
-  'GET /status.json': async (control) => ({ code: 200, body: await control.status() }),
-  'GET /healthz': async (control) => {
-    const healthy = isHealthy(await control.status())
-    return { code: healthy ? 200 : 503, body: { healthy } }
-  },
-  'GET /metrics': async (control) => ({
-    code: 200,
-    body: await metricsText(await control.status()),
-    type: METRICS_TYPE
-  })
-}
-/** On the unix socket alone. */
-const LOCAL: Readonly<Record<string, Route>> = {
-  'GET /v1/events': async (control, query) => {
-    const since = query.get('since') ?? '0'
-    if (!/^\d{1,15}$/.test(since)) return { code: 400, body: { error: 'since must be the number of an event' } }
-    return { code: 200, body: control.events(Number(since)) }
-  },
-  'POST /v1/reload': async (control) => ({ code: 200, body: await control.reload() })
-}
+import { MAX_BODY_BYTES, readBody } from './body.js'
+import { type Answer, LOCAL, READ, type Route, type Routes } from './routes.js'
+import type { Control } from './status.js'
 
 const MAX_CONNECTIONS = 64
 const SOCKET_TIMEOUT_MS = 10_000
@@ -97,7 +65,7 @@ export class AdminServer {
     )
   }
 
-  async #listen(where: ListenOptions, routes: Readonly<Record<string, Route>>): Promise<void> {
+  async #listen(where: ListenOptions, routes: Routes): Promise<void> {
     const server = createServer(
       { requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 1000 },
       (request, response) => {
@@ -118,23 +86,30 @@ export class AdminServer {
     this.#servers.push(server)
   }
 
-  async #answer(
-    routes: Readonly<Record<string, Route>>,
-    request: IncomingMessage,
-    response: ServerResponse
-  ): Promise<void> {
-    request.resume()
+  async #answer(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query] = request.url?.split('?', 2) ?? []
     const route = routes[`${request.method} ${path}`]
-    const { code, body, type }: Answer =
-      route === undefined
-        ? { code: 404, body: { error: 'not found' } }
-        : await route(this.#control, new URLSearchParams(query)).catch((error: unknown) => {
-            this.#onError(error)
-            return { code: 500, body: { error: messageOf(error) } }
-          })
-    response.writeHead(code, { 'content-type': type ?? 'application/json', 'cache-control': 'no-store' })
-    response.end(type === undefined ? `${JSON.stringify(body)}\n` : body)
+    const body = await readBody(request)
+    const { code, body: said, type } = await this.#ask(route, new URLSearchParams(query), body)
+    response.writeHead(code, {
+      'content-type': type ?? 'application/json',
+      'cache-control': 'no-store',
+      // What it still sends is not read.
+      ...(body === undefined ? { connection: 'close' } : {})
+    })
+    response.end(type === undefined ? `${JSON.stringify(said)}\n` : said)
+    if (body === undefined) response.once('finish', () => request.destroy())
+  }
+
+  async #ask(route: Route | undefined, query: URLSearchParams, body: string | undefined): Promise<Answer> {
+    if (route === undefined) return { code: 404, body: { error: 'not found' } }
+    if (body === undefined) return { code: 413, body: { error: `a request has at most ${MAX_BODY_BYTES} bytes` } }
+    try {
+      return await route(this.#control, query, body)
+    } catch (error) {
+      this.#onError(error)
+      return { code: 500, body: { error: messageOf(error) } }
+    }
   }
 }
 

@@ -1,4 +1,6 @@
 import type { HistoryEvent } from '../base/history.js'
+import type { ServerOrder } from '../proxy/orders.js'
+import type { SessionView } from '../proxy/session-view.js'
 import type { ServiceStatus } from '../proxy/snapshot.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
 
@@ -24,6 +26,22 @@ export interface Status {
   /** What became of scripts, FIFO lines and mail about transitions. */
   readonly notify: Readonly<Record<string, number>>
   readonly proxy: readonly ServiceStatus[]
+  /** What the log lost, and what became of what was sent to syslog. */
+  readonly log: {
+    /** Sessions that were logged, and those whose record was lost. */
+    readonly sessions: number
+    readonly sessions_dropped: number
+    /** Lines that stdout did not take in time. */
+    readonly lines_dropped: number
+    readonly syslog: readonly {
+      readonly target: string
+      readonly sent: number
+      readonly waiting: number
+      readonly dropped: number
+      /** Why the last one could not be sent; null once one could. */
+      readonly error: string | null
+    }[]
+  }
   readonly process: {
     readonly event_loop_delay_p99_ms: number
     readonly event_loop_delay_max_ms: number
@@ -51,12 +69,49 @@ export interface ReloadVerdict {
   readonly changes: readonly string[]
 }
 
+/** `SERVICE/SERVER` as two names. */
+export interface ServerName {
+  readonly service: string
+  readonly server: string
+}
+
+/** What became of a request; where nothing did, why, in a sentence. */
+export type Verdict<Facts> = ({ readonly ok: true } & Facts) | { readonly ok: false; readonly error: string }
+
+/** The facts of a verdict that something became of. */
+export type Done<Asked> = Omit<Extract<Asked, { readonly ok: true }>, 'ok'>
+
+/** What a server is now, and what there is to say of it. */
+export type OrderVerdict = Verdict<{ readonly status: string; readonly detail: string }>
+
+/** Which sessions are to be told: null is any. */
+export interface SessionQuery {
+  readonly service: string | null
+  readonly server: string | null
+  /** The oldest so many. */
+  readonly limit: number
+}
+
+/** `total`: how many sessions there are of what was asked for, told or not. */
+export type SessionsVerdict = Verdict<{ readonly sessions: readonly SessionView[]; readonly total: number }>
+
+/** Sessions by their numbers, or all of a server. */
+export type KillQuery =
+  | { readonly kind: 'ids'; readonly ids: readonly number[] }
+  | ({ readonly kind: 'server' } & ServerName)
+
+/** `unknown`: those of the ids that no session has. */
+export type KillVerdict = Verdict<{ readonly ended: number; readonly unknown: readonly string[] }>
+
 /** What the daemon must offer to its operator. */
 export interface Control {
   status(): Promise<Status>
   reload(): Promise<ReloadVerdict>
   /** The events after this number, oldest first. */
   events(since: number): readonly HistoryEvent[]
+  orderServer(name: ServerName, order: ServerOrder): OrderVerdict
+  sessions(query: SessionQuery): Promise<SessionsVerdict>
+  killSessions(query: KillQuery): Promise<KillVerdict>
 }
 
 /** Whether the node does its part: no instance in FAULT, every service listening. */

@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'KEY_UNREADABLE'
   | 'NETLINK_FAILED'
   | 'TIMEOUT'
+  | 'REFUSED'
 
 /** A failure whose message is one clear sentence for the operator; facts in `details`, origin in `cause`. */
 export class VipdError extends Error {

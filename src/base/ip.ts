@@ -60,6 +60,15 @@ export function parsePrefix(text: string): Prefix | undefined {
 /** A prefix as text, its length always written. */
 export const formatPrefix = (prefix: Prefix): string => `${prefix.address}/${prefix.length}`
 
+/** Whether every address of one network is in another. */
+export function contains(outer: Prefix, inner: Prefix): boolean {
+  if (outer.family !== inner.family || outer.length > inner.length) return false
+  const [a, b] = [addressBytes(outer.address), addressBytes(inner.address)]
+  const bitOf = (bytes: Uint8Array | undefined, bit: number): number =>
+    ((bytes?.[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1
+  return Array.from({ length: outer.length }).every((_, bit) => bitOf(a, bit) === bitOf(b, bit))
+}
+
 /** '10.0.0.1:6443' or '[fd00::1]:6443'. */
 export function parseHostPort(text: string): HostPort | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)

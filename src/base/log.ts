@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { Clock } from './clock.js'
+import { entryOf, type LogSink, SEVERITY, tee } from './tee.js'
 
 /** What the daemon writes its log to: object first, constant message second. */
 export interface Log {
@@ -12,8 +13,16 @@ export interface Log {
   child(facts: Record<string, unknown>): Log
 }
 
-/** The daemon's log with a way to see the last line out before the process ends. */
+/** The daemon's log, whole. */
 export interface RootLog extends Log {
+  /**
+   * One of the many records of what has ended, at info. `line`: what syslog gets in place of facts and message.
+   * Where the log is not read fast enough records go first: the other half of what may wait is for what matters.
+   */
+  record(facts: object, message: string, line: string | null): void
+  /** Lines and records that were dropped because stdout was not read. */
+  readonly dropped: number
+  /** Sees the last line out before the process ends. */
   flush(): void
 }
 
@@ -22,12 +31,11 @@ const MAX_UNWRITTEN_BYTES = 1 << 20
 
 /**
  * JSON lines on stdout, names of levels, no host name: journald and people read it. Written behind the caller's back:
- * nothing here blocks. No secret is ever logged: configuration is not logged whole.
+ * nothing here blocks. No secret is ever logged: configuration is not logged whole. Whatever has a fact `severity`, one
+ * of SEVERITIES, goes to the sinks by that instead of its level.
  */
-export function createLog(level: string): RootLog {
-  const destination = pino.destination({ fd: 1, sync: false, maxLength: MAX_UNWRITTEN_BYTES })
-  // A reader that went away ends the log, not the daemon.
-  destination.on('error', () => undefined)
+export function createLog(level: string, sinks: readonly LogSink[] = []): RootLog {
+  const out = new Stdout()
   const options = {
     level,
     base: null,
@@ -35,16 +43,64 @@ export function createLog(level: string): RootLog {
     formatters: { level: (label: string) => ({ level: label }) },
     redact: ['auth_pass', 'authPass', '*.auth_pass', '*.authPass']
   }
-  const log = pino(options, destination)
-  return Object.assign(log, {
-    flush: () => {
-      try {
-        destination.flushSync()
-      } catch {
-        // Nothing was written yet, or nobody reads any more.
-      }
+  const root = pino(options, out)
+  const log = sinks.length === 0 ? root : tee(root, sinks, {})
+  const infoIsShown = root.isLevelEnabled('info')
+  return {
+    debug: log.debug.bind(log),
+    info: log.info.bind(log),
+    warn: log.warn.bind(log),
+    error: log.error.bind(log),
+    fatal: log.fatal.bind(log),
+    child: (facts) => log.child(facts),
+    record(facts, message, line) {
+      for (const sink of sinks)
+        if (sink.level >= SEVERITY.info) sink.write(entryOf(SEVERITY.info, facts, message, line))
+      if (!infoIsShown) return
+      if (out.isHalfFull) out.dropped++
+      else root.info(facts, message)
+    },
+    get dropped() {
+      return out.dropped
+    },
+    flush: () => out.flushSync()
+  }
+}
+
+/** Standard output, written in the background; what it does not take is counted. */
+class Stdout {
+  readonly #destination = pino.destination({ fd: 1, sync: false, maxLength: MAX_UNWRITTEN_BYTES })
+  #unwrittenBytes = 0
+  dropped = 0
+
+  constructor() {
+    // A reader that went away ends the log, not the daemon.
+    this.#destination.on('error', () => undefined)
+    this.#destination.on('write', (count: number) => {
+      this.#unwrittenBytes -= count
+    })
+    this.#destination.on('drop', (line: string) => {
+      this.#unwrittenBytes -= Buffer.byteLength(line)
+      this.dropped++
+    })
+  }
+
+  get isHalfFull(): boolean {
+    return this.#unwrittenBytes > MAX_UNWRITTEN_BYTES / 2
+  }
+
+  write(line: string): void {
+    this.#unwrittenBytes += Buffer.byteLength(line)
+    this.#destination.write(line)
+  }
+
+  flushSync(): void {
+    try {
+      this.#destination.flushSync()
+    } catch {
+      // Nothing was written yet, or nobody reads any more.
     }
-  })
+  }
 }
 
 /**

@@ -8,6 +8,8 @@ import { importCommand } from './import.js'
 import { releaseCommand } from './release.js'
 import { reloadCommand } from './reload.js'
 import { runCommand } from './run.js'
+import { serverCommand } from './server.js'
+import { sessionsCommand } from './sessions.js'
 import { statusCommand } from './status.js'
 import { readVersion } from './version.js'
 
@@ -27,6 +29,8 @@ await yargs(hideBin(process.argv))
   .command(importCommand)
   .command(statusCommand)
   .command(eventsCommand)
+  .command(serverCommand)
+  .command(sessionsCommand)
   .command(reloadCommand)
   .command(releaseCommand)
   .demandCommand(1, 'Say what to do: one of the commands above.')

@@ -10,19 +10,18 @@ type Place =
   | Pick<UnixBind, 'kind' | 'path'>
   | Pick<InheritedBind, 'kind' | 'fd'>
 
-const WHERE = 'ADDRESS:PORT, *:PORT, [::]:PORT, unix@/PATH or fd@NUMBER'
+const WHERE = 'ADDRESS:PORT, *:PORT, [::]:PORT, unix@/PATH, fd@NAME or fd@NUMBER (3 or more)'
 
 const place = z.string({ error: () => `must be ${WHERE}, like 10.0.0.1:6443` }).transform((value, context): Place => {
   const unix = /^unix@(\/.{1,106})$/.exec(value)?.[1]
   if (unix !== undefined) return { kind: 'unix', path: unix }
-  const fd = /^fd@([A-Za-z0-9_.-]{1,255})$/.exec(value)?.[1]
-  if (fd !== undefined) return { kind: 'fd', fd: /^\d{1,5}$/.test(fd) ? Number(fd) : fd }
+  const fd = /^fd@([A-Za-z0-9_.-]{1,255})$/.exec(value)?.[1] ?? ''
+  // 0 to 2 are the standard streams, and systemd counts from 3.
+  if (/^\d+$/.test(fd) && Number(fd) >= 3 && Number(fd) <= 65_535) return { kind: 'fd', fd: Number(fd) }
+  if (fd !== '' && !/^\d+$/.test(fd)) return { kind: 'fd', fd }
   const parsed = parseHostPort(value.replace(/^\*:/, '0.0.0.0:'))
   if (parsed !== undefined) return { kind: 'tcp', ...parsed }
-  context.addIssue({
-    code: 'custom',
-    message: `must be ${WHERE}, like 10.0.0.1:6443 or [fd00::1]:6443 (names are not resolved)`
-  })
+  context.addIssue({ code: 'custom', message: `must be ${WHERE}` })
   return z.NEVER
 })
 
@@ -45,7 +44,7 @@ const detailed = map(
 /** `10.0.0.99:8443`, or a map with where and how. */
 export const bind = z
   .union([place, detailed], {
-    error: () => `must be ${WHERE}, or a map of address, accept_proxy, maxconn, v4v6, interface, mode`
+    error: () => `must be ${WHERE}, or a map of address and options (names are not resolved)`
   })
   .transform((raw, context): Bind => {
     if (!('address' in raw)) return withOptions(raw, {})

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { command, duration, flag, integer, map, percent, prefix, user, word } from './fields.js'
+import { address, command, duration, flag, hostName, integer, map, percent, user, word } from './fields.js'
 
 /** Health checks of servers: haproxy's words and defaults. */
 
@@ -11,11 +11,17 @@ const path = (what: string) =>
     .regex(/^\/[^\0\n]{1,4095}$/, { error: () => `must be the absolute path of ${what}` })
 
 const text = (most: number, what: string) =>
-  z
-    .string({ error: () => `must be ${what}` })
-    .regex(new RegExp(`^[^\\0\\r\\n]{1,${most}}$`), {
-      error: () => `must be ${what}: one line, at most ${most} characters`
-    })
+  z.string({ error: () => `must be ${what}` }).regex(new RegExp(`^[^\\0\\r\\n]{1,${most}}$`), {
+    error: () => `must be ${what}: one line, at most ${most} characters`
+  })
+
+const requestTarget = z
+  .string({ error: () => 'must be a path, like /readyz' })
+  .regex(/^\/[!-~]{0,2047}$/, { error: () => 'must be a path without blanks, like /readyz' })
+
+const hostHeader = z
+  .string({ error: () => 'must be a host, like api.example.com' })
+  .regex(/^[!-~]{1,255}$/, { error: () => 'must be a host without blanks, like api.example.com or 10.0.0.1:6443' })
 
 /** A first and a last status that are both expected. */
 export type StatusRange = readonly [number, number]
@@ -71,17 +77,17 @@ const checkShape = {
   spread: percent.describe('Random part of inter, to spread checks (haproxy spread-checks)'),
   timeout: duration('ms', 1, DAY_MS).describe('A check fails after this long; inter unless given'),
   port: integer(1, 65_535).describe('Port to check, where it is not the server’s'),
-  addr: prefix.describe('Address to check, where it is not the server’s'),
+  addr: address.describe('Address to check, where it is not the server’s'),
   send_proxy: flag.describe('Checks begin with a PROXY v1 header (LOCAL): where the server expects one'),
   method: word('GET', 'HEAD', 'OPTIONS').describe('http, https'),
-  uri: text(2048, 'a path, like /readyz').describe('http, https: /readyz unless given'),
-  host: text(255, 'a host name').describe('http, https: the Host header; the server’s address unless given'),
+  uri: requestTarget.describe('http, https: /readyz unless given'),
+  host: hostHeader.describe('http, https: the Host header; the server’s address unless given'),
   expect: expect.describe('http, https: what a ready server answers'),
   verify: word('required', 'none').describe('https: whether the certificate must be good'),
   ca_file: path('a PEM file of certificates').describe(
     'https: who may have signed the certificate, like /etc/kubernetes/pki/ca.crt; read again when it changes'
   ),
-  servername: text(255, 'a host name').describe(
+  servername: hostName.describe(
     'https: name that is asked for (SNI) and must be in the certificate; an apiserver’s has `kubernetes`'
   ),
   crt: path('a PEM file').describe('https: client certificate; read again when it changes'),
@@ -101,7 +107,7 @@ export const check = z.union([z.literal(false), map(checkShape, 'type, inter, ri
 export const agentCheck = map(
   {
     port: integer(1, 65_535),
-    addr: prefix.optional().describe('Where it is not the server’s'),
+    addr: address.optional().describe('Where it is not the server’s'),
     inter: duration('ms', 10, DAY_MS).optional().describe('Time between questions; that of `check` unless given'),
     send: text(1024, 'a line of text').optional().describe('What it is told when the connection is made')
   },
@@ -161,15 +167,15 @@ type Target = { readonly host: string; readonly port: number }
 type RawCheck = z.output<typeof check> | undefined
 
 /** A server's check over default_server's; null is a server that is not checked. haproxy's defaults: inter 2s, rise 2, fall 3. */
-export function resolveCheck(address: Target, base: RawCheck, own: RawCheck, timeoutMs?: number): CheckConfig | null {
+export function resolveCheck(target: Target, base: RawCheck, own: RawCheck, timeoutMs?: number): CheckConfig | null {
   if (own === false || (own === undefined && base === false)) return null
   const set = { ...(base === false ? undefined : base), ...own }
   const interMs = set.inter ?? 2000
   const type = set.type ?? 'tcp'
   return {
     type,
-    host: set.addr?.address ?? address.host,
-    port: set.port ?? address.port,
+    host: set.addr ?? target.host,
+    port: set.port ?? target.port,
     interMs,
     fastinterMs: set.fastinter ?? interMs,
     downinterMs: set.downinter ?? interMs,
@@ -204,13 +210,13 @@ export function resolveCheck(address: Target, base: RawCheck, own: RawCheck, tim
 
 /** What an agent-check comes to: null where there is none. */
 export function resolveAgent(
-  address: Target,
+  target: Target,
   raw: z.output<typeof agentCheck> | undefined,
   interMs: number
 ): AgentConfig | null {
   if (raw === undefined) return null
   return {
-    host: raw.addr?.address ?? address.host,
+    host: raw.addr ?? target.host,
     port: raw.port,
     interMs: raw.inter ?? interMs,
     send: raw.send ?? ''

@@ -58,6 +58,14 @@ export const prefix = z
     return z.NEVER
   })
 
+/** A host name as TLS asks for it, in lower case. */
+export const hostName = z
+  .string({ error: () => 'must be a host name, like api.example.com' })
+  .regex(/^(?=.{1,253}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, {
+    error: () => 'must be a host name, like api.example.com'
+  })
+  .transform((value) => value.toLowerCase())
+
 /** 0 to 50 %, as a number. */
 export const percent = z
   .union([z.string(), z.number()], { error: () => 'must be 0% to 50%' })

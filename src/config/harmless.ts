@@ -31,6 +31,10 @@ function single(root: unknown, path: readonly PropertyKey[], key: unknown, seria
       return `${address4(serial)}:1`
     case 'name':
       return `unnamed-${serial}`
+    case 'interface':
+      return isOfInstance(path) ? `none-${serial}` : undefined
+    case 'virtual_router_id':
+      return isOfInstance(path) ? freeVrid(root) : undefined
     case 'notification_email':
       return `unnamed-${serial}@localhost`
     case 'file':
@@ -41,6 +45,15 @@ function single(root: unknown, path: readonly PropertyKey[], key: unknown, seria
     default:
       return undefined
   }
+}
+
+const isOfInstance = (path: readonly PropertyKey[]): boolean => path[0] === 'vrrp' && path.length === 3
+
+/** One that no instance has, not even as a placeholder. */
+function freeVrid(root: unknown): number | undefined {
+  const instances = property(root, 'vrrp')
+  const taken = new Set(Array.isArray(instances) ? instances.map((one) => property(one, 'virtual_router_id')) : [])
+  return Array.from({ length: 255 }, (_, i) => 255 - i).find((vrid) => !taken.has(vrid))
 }
 
 /** An item of a list of names. */

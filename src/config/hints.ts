@@ -10,6 +10,17 @@ const INSTEAD: Readonly<Record<string, string>> = {
   listen: 'write a list: `proxy: [ { name: …, bind: [ … ] } ]`',
   server: 'write a list: `servers: [ { name: …, address: HOST:PORT } ]`',
   nbproc: 'leave it out: the proxy runs `nbthread` threads',
+  option: 'each option is a key of its own: `redispatch: true`, `check: { type: http }`, `session_log: all`',
+  httpchk: 'write `check: { type: http, uri: /readyz }`, or `https` with `ca_file`',
+  http_check: 'write `check: { type: http, expect: { status: 200 } }`',
+  frontend: 'write `bind` and `servers` into one item of `proxy`',
+  backend: 'write `bind` and `servers` into one item of `proxy`',
+  default_backend: 'write the `servers` here',
+  use_backend: 'by a name in the ClientHello: `sni: [ { servername: [ NAME ], service: OTHER } ]`',
+  acl: 'write `allow` and `deny` as lists of networks',
+  stick_table: 'there are no tables: `balance: source` keeps a client on one server, `source_maxconn` limits it',
+  usesrc: 'write `transparent: true`',
+  stats: 'write `admin: { listen: 127.0.0.1:8404 }`',
   virtual_server: 'LVS is not here: write a list: `proxy: [ { name: …, bind: [ … ], servers: [ … ] } ]`',
   use_vmac: 'leave it out: there is no virtual MAC, gratuitous ARP tells the link where the address is',
   use_ipvlan: 'leave it out: addresses are held on the interface itself',
@@ -38,7 +49,16 @@ const INSTEAD: Readonly<Record<string, string>> = {
 const INSTEAD_IN_PROXY: Readonly<Record<string, string>> = {
   inter: 'it belongs under `check`',
   rise: 'it belongs under `check`',
-  fall: 'it belongs under `check`'
+  fall: 'it belongs under `check`',
+  fastinter: 'it belongs under `check`',
+  downinter: 'it belongs under `check`',
+  spread: 'it belongs under `check`',
+  verify: 'it belongs under `check`',
+  ca_file: 'it belongs under `check`',
+  servername: 'it belongs under `check`',
+  uri: 'it belongs under `check`',
+  expect: 'it belongs under `check`',
+  check_ssl: 'write `check: { type: https, ca_file: /etc/kubernetes/pki/ca.crt }`'
 }
 
 /**
@@ -46,8 +66,9 @@ const INSTEAD_IN_PROXY: Readonly<Record<string, string>> = {
  * @param section the key at the top of the file that it stands under
  */
 export function unknownKeyHint(key: string, known: readonly string[], section = ''): string {
+  const name = key.replaceAll('-', '_')
   for (const instead of section === 'proxy' ? [INSTEAD_IN_PROXY, INSTEAD] : [INSTEAD]) {
-    const word = Object.hasOwn(instead, key) ? instead[key] : undefined
+    const word = Object.hasOwn(instead, name) ? instead[name] : undefined
     if (word !== undefined) return word
   }
   const close = nearest(key.toLowerCase().replaceAll('-', '_'), known)

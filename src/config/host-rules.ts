@@ -1,5 +1,6 @@
-import { errorAt, type Path, type Problem } from './problem.js'
-import type { Config } from './schema.js'
+import { errorAt, type Path, type Problem, unique, warningAt } from './problem.js'
+import type { CheckConfig, Config } from './schema.js'
+import { type Written, writtenFor, writtenIn } from './written.js'
 
 /** What only the host can say about a configuration: passed in, since it is I/O. */
 export interface HostChecks {
@@ -12,14 +13,21 @@ export interface HostChecks {
   programProblem(path: string, user: string | null): Promise<string | undefined>
   /** Why a file cannot be a key (missing, readable by others), as a sentence; undefined: nothing. */
   keyProblem(path: string): Promise<string | undefined>
+  /** Why a file cannot be read now, as a sentence; undefined: it can. */
+  fileProblem(path: string): Promise<string | undefined>
 }
 
-/** Every program and key file of a configuration that the host has something against. Each is looked at once. */
-export async function hostProblems(config: Config, host: HostChecks): Promise<Problem[]> {
+/** Every program and file of a configuration that the host has something against. Each is looked at once. */
+export async function hostProblems(
+  config: Config,
+  host: HostChecks,
+  written: Written = writtenIn(undefined)
+): Promise<Problem[]> {
   const programs = remembered((path, user) => host.programProblem(path, user))
   const keys = remembered((path) => host.keyProblem(path))
+  const files = remembered((path) => host.fileProblem(path))
   const problems: Problem[] = []
-  for (const { path, command, shell, user } of commandsOf(config)) {
+  for (const { path, command, shell, user } of [...commandsOf(config), ...checkCommands(config, written)]) {
     const program = host.splitCommand(command)?.[0]
     if (program === undefined) {
       if (!shell) problems.push(errorAt(path, 'a quote is not closed: give it its other end, or put a \\ before it'))
@@ -33,7 +41,12 @@ export async function hostProblems(config: Config, host: HostChecks): Promise<Pr
     const why = await keys(file, null)
     if (why !== undefined) problems.push(errorAt(path, why))
   }
-  return problems
+  for (const { path, file } of checkFiles(config, written)) {
+    // It may come yet, as certificates do that are renewed: until then the check fails, with this reason.
+    const why = await files(file, null)
+    if (why !== undefined) problems.push(warningAt(path, why))
+  }
+  return unique(problems)
 }
 
 type Look = (path: string, user: string | null) => Promise<string | undefined>
@@ -89,4 +102,33 @@ const keyFilesOf = (config: Config): { readonly path: Path; readonly file: strin
     (one.authHmac?.keys ?? []).flatMap(({ file }, k) =>
       file === null ? [] : [{ path: ['vrrp', i, 'auth_hmac', 'key', k, 'file'], file }]
     )
+  )
+
+/** The checks of all servers, each with where a key of it stands. */
+function checksOf(
+  config: Config,
+  written: Written
+): { readonly check: CheckConfig; readonly pathOf: (key: string) => Path }[] {
+  return config.proxy.flatMap(({ servers }, i) =>
+    servers.flatMap(({ check }, j) =>
+      check === null ? [] : [{ check, pathOf: (key: string) => writtenFor(written, ['proxy', i], j, 'check', key) }]
+    )
+  )
+}
+
+const checkCommands = (config: Config, written: Written): Command[] =>
+  checksOf(config, written).flatMap(({ check, pathOf }) =>
+    check.command === null ? [] : [{ path: pathOf('command'), command: check.command, shell: false, user: check.user }]
+  )
+
+const checkFiles = (config: Config, written: Written): { readonly path: Path; readonly file: string }[] =>
+  checksOf(config, written).flatMap(({ check: { http }, pathOf }) =>
+    (
+      [
+        ['ca_file', http?.caFile],
+        ['crt', http?.crtFile],
+        ['key', http?.keyFile],
+        ['token_file', http?.tokenFile]
+      ] as const
+    ).flatMap(([key, file]) => (typeof file === 'string' ? [{ path: pathOf(key), file }] : []))
   )

@@ -31,7 +31,7 @@ export async function loadConfig(file: string, host?: HostChecks): Promise<Loade
   }
   const { checkable, place, ...loaded } = examine(text)
   if (host === undefined || checkable === undefined) return loaded
-  const found = await hostProblems(checkable.config, host)
+  const found = await hostProblems(checkable.config, host, checkable.written)
   const told = new Set(loaded.problems.map((problem) => problem.path.join('\0')))
   const problems = found
     .map((problem) => ({ ...problem, path: checkable.inFile(problem.path) }))
@@ -134,11 +134,11 @@ async function readBounded(file: string): Promise<string> {
 function unreadable(error: unknown): string {
   switch (errnoOf(error)) {
     case 'ENOENT':
-      return 'cannot be read: there is no such file'
+      return 'cannot be read: there is no such file: name another one, or have `vipd import` make it'
     case 'EACCES':
-      return 'cannot be read: permission denied'
+      return 'cannot be read: permission denied: whom vipd runs as must be able to read it (chown root:vipd, chmod 0640)'
     case 'EISDIR':
-      return 'cannot be read: it is a directory'
+      return 'cannot be read: it is a directory: name a file in it'
     default:
       return `cannot be read: ${messageOf(error)}`
   }

@@ -25,6 +25,17 @@ export const formatProblem = (file: string, problem: PlacedProblem): string =>
 export const errorAt = (path: Path, message: string): Problem => ({ path, message, severity: 'error' })
 export const warningAt = (path: Path, message: string): Problem => ({ path, message, severity: 'warning' })
 
+/** What is found for several servers and stands once in the file is told once. */
+export function unique(problems: readonly Problem[]): Problem[] {
+  const told = new Set<string>()
+  return problems.filter(({ path, message }) => {
+    const key = JSON.stringify([path, message])
+    const isNew = !told.has(key)
+    told.add(key)
+    return isNew
+  })
+}
+
 /** An error for each item whose key an earlier item has too. */
 export function duplicates<Item>(
   items: readonly Item[],

@@ -3,7 +3,7 @@ import { authProblems } from './auth-rules.js'
 import { globalProblems } from './global-rules.js'
 import { groupProblems } from './group-rules.js'
 import { duplicates, errorAt, type Problem, sameNames } from './problem.js'
-import { serviceProblems, sharedListeners } from './proxy-rules.js'
+import { proxyProblems } from './proxy-rules.js'
 import type { Config } from './schema.js'
 import { processProblems, trackProblems } from './track-rules.js'
 import { holders, transportProblems } from './transport-rules.js'
@@ -34,9 +34,7 @@ export function crossCheck(config: Config, written: Written = writtenIn(undefine
     ...trackProblems(config, written),
     ...sameVirtualRouters(config),
     ...sharedAddresses(config),
-    ...config.proxy.flatMap(serviceProblems),
-    ...sameNames(config.proxy, 'proxy', 'service'),
-    ...sharedListeners(config)
+    ...proxyProblems(config, written)
   ]
 }
 

@@ -108,6 +108,9 @@ export const service = map(
       .default('map-based')
       .describe('source: consistent moves the fewest clients when a server comes or goes'),
     balance_factor: integer(0, 65_535)
+      .refine((percent) => percent === 0 || percent >= 100, {
+        error: () => 'must be 0, or a percentage from 100 to 65535'
+      })
       .default(125)
       .describe(
         'roundrobin: a server that has more than this percentage of its share of the sessions, and 4 sessions more, is passed over; 0: strictly in turn'

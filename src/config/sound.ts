@@ -16,7 +16,7 @@ export interface Checkable {
 /** A configuration that the schema finds nothing against. */
 export const wholeOf = (raw: unknown, config: Config): Checkable => ({
   config,
-  written: writtenIn(property(raw, 'vrrp'), raw),
+  written: writtenIn(raw),
   inFile: (path) => path
 })
 
@@ -40,7 +40,7 @@ export function soundOf(raw: unknown, issues: readonly z.core.$ZodIssue[]): Chec
   if (!sound.success || sound.data.vrrp.length + sound.data.proxy.length === 0) return undefined
   return {
     config: sound.data,
-    written: writtenIn(items['vrrp'], raw, placeholders),
+    written: writtenIn(items, raw, placeholders),
     inFile: ([list = '', index, ...rest]) => {
       const found = kept.get(String(list))?.[Number(index)]
       return [list, ...(index === undefined ? [] : [found?.index ?? index]), ...rest]

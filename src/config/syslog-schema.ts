@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { parseHostPort } from '../base/ip.js'
+import { SEVERITIES } from '../base/syslog-message.js'
 import { map, word } from './fields.js'
 
 /** Where the log goes besides stdout. haproxy's `log ADDRESS FACILITY LEVEL`. */
@@ -8,8 +9,6 @@ export const FACILITIES = [
   ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'auth2', 'ftp', 'ntp'],
   ...['audit', 'alert', 'cron2', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7']
 ]
-/** From the worst; the position is the number on the wire. */
-export const SEVERITIES = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'] as const
 
 export type SyslogTarget =
   | { readonly kind: 'udp'; readonly host: string; readonly family: 4 | 6; readonly port: number }
@@ -49,11 +48,12 @@ export const syslog = map(
     level: word(...SEVERITIES)
       .default('info')
       .describe('Nothing less grave is sent'),
-    format: word('rfc3164', 'rfc5424').default('rfc3164'),
+    format: word('rfc3164', 'rfc5424').default('rfc3164').describe('How a line begins: the BSD way, or RFC 5424'),
     tag: z
       .string({ error: () => 'must be a word, like vipd' })
       .regex(/^[!-~]{1,48}$/, { error: () => 'must be a word of at most 48 characters, like vipd' })
       .default('vipd')
+      .describe('Name of the program in each line')
   },
   'address, facility, level, format, tag'
 ).transform(

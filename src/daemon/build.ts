@@ -1,29 +1,31 @@
 import { hostname } from 'node:os'
-import { listensOn } from '../base/bind.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { History } from '../base/history.js'
 import type { Log } from '../base/log.js'
-import type { CheckConfig, Config, VrrpConfig } from '../config/schema.js'
-import { tcpProbe } from '../health/tcp.js'
+import type { Config, VrrpConfig } from '../config/schema.js'
+import { Probes } from '../health/probes.js'
 import { Notifier } from '../notify/notifier.js'
 import type { Addon, NativeAdvertSender, NativeProber } from '../os/addon.js'
 import { run, splitCommand } from '../os/exec.js'
+import { icmpOpener } from '../os/icmp.js'
 import { sendMail } from '../os/mail.js'
 import { Netlink } from '../os/netlink.js'
 import type { NativeDataPlane } from '../os/plane.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { programProblem } from '../os/safe-program.js'
-import { Service } from '../proxy/service.js'
+import { inheritedSockets } from '../os/systemd.js'
 import type { Tier } from '../vrrp/tracking.js'
 import { ArpHub } from './arp-hub.js'
 import { Election, virtualAddresses } from './election.js'
 import { Forwarding } from './forwarding.js'
 import { capacityFor } from './host.js'
 import { Narrator } from './narrator.js'
+import { proxyLog } from './proxy-log.js'
 import { Pulse } from './pulse.js'
 import { ScriptUsers } from './script-users.js'
+import { Services } from './services.js'
 import { makeTrackers } from './track-makers.js'
 import type { Trackers } from './trackers.js'
 
@@ -42,12 +44,15 @@ export interface Parts {
   readonly history: History
   readonly users: ScriptUsers
   readonly narrator: Narrator
-  readonly services: readonly Service[]
+  readonly services: Services
   readonly plane: NativeDataPlane
   readonly prober: NativeProber
+  readonly probes: Probes
   /** null: the main loop sends adverts itself. */
   readonly sender: NativeAdvertSender | null
   readonly threads: number
+  /** Sessions at once over all services that the data plane was made for. */
+  readonly planned: number
   /** Shortages of this host, as sentences. */
   readonly shortages: readonly string[]
   /** The data plane's workers go round. */
@@ -69,24 +74,33 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     () => election.refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
-  const { threads, fits, pipes, shortage } = capacityFor(config, addon)
+  const { threads, wanted, fits, pipes, shortage } = capacityFor(config, addon)
   const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits), pipes }, (event) =>
-    services[event.service]?.onEvent(event)
+    services.onEvent(event)
   )
   const prober = new addon.Prober()
-  const probe = (check: CheckConfig) => tcpProbe(prober, check.host, check.port)
-  const services: Service[] = config.proxy.map((service, id) => {
-    // All of them together are held to what fits by the data plane; a small service is not made smaller for a big one.
-    const maxconn = Math.min(service.maxconn, Math.max(1, fits))
-    return new Service(id, service, maxconn, {
-      clock,
-      log,
-      plane,
-      probe,
-      random: Math.random,
-      today,
-      onChange: () => election.refresh()
-    })
+  const probes = new Probes({
+    clock,
+    prober,
+    openIcmp: icmpOpener(addon),
+    run,
+    splitCommand,
+    programProblem: (program) => programProblem(program),
+    credentialsOf: (user) => users.of(user)
+  })
+  const inherited = inheritedSockets(process.env, process.pid)
+  // Programs that are run must not keep the listeners of others open.
+  if (inherited.size > 0) addon.closeOnExec()
+  const services = new Services(fits, {
+    clock,
+    log: proxyLog(log, history, today),
+    plane,
+    probe: (check, names) => probes.health(check, names),
+    agentProbe: (agent) => probes.agent(agent),
+    random: Math.random,
+    today,
+    inherited,
+    onChange: () => election.refresh()
   })
   const user = () => users.scripts
   const notifier = new Notifier(
@@ -101,9 +115,9 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   /** The cross wires: an instance whose services cannot be served is no master. proxy and vrrp never hear of each other. */
   function servingOf(instance: VrrpConfig): { readonly faults: readonly string[]; readonly tier: Tier } {
     const virtual = virtualAddresses({ vrrp: [instance] })
-    const serving = services.filter((service) => serves(service, virtual))
-    const faults = serving.map((service) => service.fault).filter((fault) => fault !== undefined)
-    if (!isAlive && services.length > 0) faults.push('the data plane stands still')
+    const serving = services.list.filter((service) => service.concerns(virtual))
+    const faults = serving.map((service) => service.faultOn(virtual)).filter((fault) => fault !== undefined)
+    if (!isAlive && services.list.length > 0) faults.push('the data plane stands still')
     const reaches = serving.map((service) => service.reach(isOwnAddress))
     const tier = reaches.includes('nothing') ? 'nothing' : reaches.includes('local') ? 'local' : 'serving'
     return { faults, tier }
@@ -137,6 +151,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     onCondition: narrator.onCondition
   })
 
+  services.configure(config)
   return {
     netlink,
     election,
@@ -148,13 +163,17 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     services,
     plane,
     prober,
+    probes,
     sender,
     threads,
+    planned: wanted,
     shortages: shortage === undefined ? [] : [shortage],
     isPlaneAlive: () => isAlive,
     pulse() {
       const was = isAlive
-      isAlive = pulse.look(plane.counters().heartbeats)
+      const counters = plane.counters()
+      isAlive = pulse.look(counters.heartbeats)
+      services.look(counters)
       if (was !== isAlive && isAlive) log.info({}, 'data plane moves again')
       if (was !== isAlive && !isAlive) log.error({}, 'data plane stands still')
       if (was !== isAlive || election.needsLook) election.refresh()
@@ -177,9 +196,4 @@ function openSender(
     onError(messageOf(error))
     return null
   }
-}
-
-/** Whether a service is what clients of the instance's addresses reach: it listens on one of them, or on the wildcard. */
-function serves(service: Service, virtual: ReadonlySet<string>): boolean {
-  return service.binds.some((bind) => listensOn(bind, virtual))
 }

@@ -1,13 +1,26 @@
 import { hostname } from 'node:os'
 import { AdminServer } from '../admin/server.js'
-import type { Control, ReloadVerdict, Status } from '../admin/status.js'
+import type {
+  Control,
+  KillQuery,
+  KillVerdict,
+  OrderVerdict,
+  ReloadVerdict,
+  ServerName,
+  SessionQuery,
+  SessionsVerdict,
+  Status
+} from '../admin/status.js'
 import type { Timer } from '../base/clock.js'
 import { messageOf, VipdError } from '../base/errors.js'
 import type { HistoryEvent } from '../base/history.js'
+import type { RootLog } from '../base/log.js'
 import { loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
+import type { Syslog } from '../os/syslog.js'
 import type { Systemd } from '../os/systemd.js'
+import type { ServerOrder } from '../proxy/orders.js'
 import { build, type Parts, type Ports } from './build.js'
 import { type Keys, virtualAddresses } from './election.js'
 import { startHeart } from './heart.js'
@@ -15,8 +28,10 @@ import { hostChecks } from './host-checks.js'
 import { loadKeys } from './keys.js'
 import { takeAddressLock } from './lock.js'
 import { Meter } from './meter.js'
+import { Operator } from './operator.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
 import { mergeForReload } from './reload.js'
+import { SessionRecorder } from './session-recorder.js'
 import { sweep } from './sweep.js'
 
 export interface DaemonSettings {
@@ -28,6 +43,13 @@ export interface DaemonSettings {
   readonly problems: readonly string[]
 }
 
+export interface DaemonPorts extends Ports {
+  readonly log: RootLog
+  readonly systemd: Systemd
+  /** Where the log goes besides stdout. */
+  readonly syslog: readonly Pick<Syslog, 'status'>[]
+}
+
 const METER_WINDOW_MS = 60_000
 const LOOK_PERIOD_MS = 5000
 const STOP_SLACK_MS = 2000
@@ -36,25 +58,34 @@ const DRAIN_LOOK_MS = 50
 /** The running program: order, deadlines, and what the operator may ask. */
 export class Daemon implements Control {
   readonly #settings: DaemonSettings
-  readonly #ports: Ports
+  readonly #ports: DaemonPorts
   readonly #systemd: Systemd
   readonly #parts: Parts
   readonly #admin: AdminServer
+  readonly #operator: Operator
+  readonly #recorder: SessionRecorder
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
-  /** What is in force: of the proxy what it was started with. */
+  /** What is in force. */
   #config: Config
   #loadedAt = new Date()
   #reloading: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
 
-  constructor(settings: DaemonSettings, ports: Ports & { readonly systemd: Systemd }) {
+  constructor(settings: DaemonSettings, ports: DaemonPorts) {
     this.#settings = settings
     this.#config = settings.config
     this.#ports = ports
     this.#systemd = ports.systemd
     requireCapabilities(settings.config, ports.addon.missingCapabilities())
     this.#parts = build(settings.config, ports)
+    const { services, plane, history } = this.#parts
+    this.#operator = new Operator({ ...ports, services, plane, history, today: () => new Date() })
+    this.#recorder = new SessionRecorder({
+      ...ports,
+      plane,
+      names: (service, server) => services.names(service, server)
+    })
     this.#admin = new AdminServer(this, (error) => ports.log.warn({ error: messageOf(error) }, 'admin request failed'))
   }
 
@@ -74,7 +105,8 @@ export class Daemon implements Control {
     if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
-    for (const service of this.#parts.services) service.start()
+    this.#parts.services.start()
+    this.#recorder.configure(this.#config)
     this.#timers.push(startHeart(clock, this.#parts.sender, this.#parts.isPlaneAlive))
     this.#parts.election.begin()
     this.#meter.start()
@@ -114,9 +146,8 @@ export class Daemon implements Control {
         group: members
       })),
       notify: { ...this.#parts.notifier.counters },
-      proxy: this.#parts.services.map((service, id) =>
-        service.snapshot(counters.services.find((one) => one.id === id))
-      ),
+      proxy: this.#parts.services.snapshots(counters),
+      log: { ...this.#recorder.status(counters), syslog: this.#ports.syslog.map(({ status }) => status) },
       process: {
         ...(await this.#meter.read()),
         worker_threads: this.#parts.threads,
@@ -133,9 +164,21 @@ export class Daemon implements Control {
     return this.#parts.history.since(since)
   }
 
+  orderServer(name: ServerName, order: ServerOrder): OrderVerdict {
+    return this.#operator.order(name, order)
+  }
+
+  sessions(query: SessionQuery): Promise<SessionsVerdict> {
+    return this.#operator.sessions(query)
+  }
+
+  killSessions(query: KillQuery): Promise<KillVerdict> {
+    return this.#operator.kill(query)
+  }
+
   /**
-   * Validates the file as it is now, whole; then applies what is about VRRP and names what takes a restart. A file with
-   * an error changes nothing. One at a time.
+   * Validates the file as it is now, whole; then applies it in place and names what takes a restart. A file with an
+   * error changes nothing. One at a time.
    */
   reload(): Promise<ReloadVerdict> {
     const turn = this.#reloading.then(() => this.#reload())
@@ -151,23 +194,25 @@ export class Daemon implements Control {
     if (loaded.config === undefined || this.#stopping !== undefined) return { ...invalid, problems }
     const { keys, problems: keyProblems } = await loadKeys(loaded.config, process.env)
     if (keyProblems.length > 0) return { ...invalid, problems: [...problems, ...keyProblems] }
-    const { config, applied, changes } = mergeForReload(this.#config, loaded.config)
+    const { config, applied, changes } = mergeForReload(this.#config, loaded.config, this.#parts.planned)
     // Keys are read again although the file names the same: that is how they are rotated.
     await this.#apply(config, keys)
     this.#config = config
+    this.#recorder.configure(config)
     this.#loadedAt = new Date()
     const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
-    return { verdict, problems, applied, changes }
+    return { verdict, problems: [...problems, ...this.#parts.services.faults], applied, changes }
   }
 
   async #apply(config: Config, keys: Keys): Promise<void> {
-    const { users, narrator, notifier, trackers, election } = this.#parts
+    const { users, narrator, notifier, services, trackers, election } = this.#parts
     await users.configure(config)
     narrator.configure(config)
     notifier.configure(config.global)
     await this.#parts.look(interfacesOf(config))
     if (this.#stopping !== undefined) return
-    // In one go: an instance is judged by what its own configuration tracks.
+    // In one go: an instance is judged by what its own configuration tracks, and by who listens on its addresses.
+    services.configure(config)
     trackers.configure(config)
     await election.configure(config, keys)
   }
@@ -215,11 +260,11 @@ export class Daemon implements Control {
 
   async #stop(reason: string): Promise<void> {
     const { log, clock } = this.#ports
-    const { election, trackers, notifier, services, plane, prober, netlink, sender } = this.#parts
+    const { election, trackers, notifier, services, plane, prober, probes, netlink, sender } = this.#parts
     log.info({ reason }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
-    const limitMs = this.#settings.config.hardStopAfterMs
+    const limitMs = this.#config.hardStopAfterMs
     const limit = clock.after(limitMs + STOP_SLACK_MS, () => {
       log.error({}, 'stopping took too long')
       process.exit(1)
@@ -227,12 +272,13 @@ export class Daemon implements Control {
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
     const virtual = virtualAddresses(this.#config)
     const resigned = election.stop()
-    for (const service of services)
-      service.stop(service.binds.some((bind) => bind.kind === 'tcp' && virtual.has(bind.host)))
+    services.stop(virtual)
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])
+    this.#recorder.stop()
     plane.stop()
+    probes.close()
     prober.close()
     sender?.close()
     election.close()

@@ -3,6 +3,7 @@ import { VipdError } from '../base/errors.js'
 import type { Config } from '../config/schema.js'
 import { type Addon, addon } from '../os/addon.js'
 import { budget, descriptorsFor, shortage } from '../proxy/descriptors.js'
+import { sessionsWanted } from './reload.js'
 
 /** What this host gives the data plane of a configuration. */
 export interface Capacity {
@@ -20,7 +21,7 @@ export interface Capacity {
 /** Raises the limit of open files as far as needed and allowed, and tells what that makes possible. */
 export function capacityFor(config: Config, native: Pick<Addon, 'raiseDescriptorLimit'> = addon()): Capacity {
   const threads = config.threads ?? Math.min(64, availableParallelism())
-  const wanted = config.proxy.reduce((sum, service) => sum + service.maxconn, 0)
+  const wanted = config.proxy.length === 0 ? 0 : sessionsWanted(config)
   if (wanted === 0) return { threads, wanted, fits: 0, pipes: 0, shortage: undefined }
   const descriptors = native.raiseDescriptorLimit(descriptorsFor(wanted, threads))
   const { sessions: fits, pipes } = budget(wanted, threads, descriptors)

@@ -35,7 +35,7 @@ export class Narrator {
   }
 
   readonly onGroup = (name: string, from: Role, to: Role): void => {
-    this.#ports.log.info({ group: name, from, to }, 'sync group changed')
+    this.#ports.log.warn({ group: name, from, to }, 'sync group changed')
     this.#add('info', name, 'group', { from, to })
     const group = this.#groups.find((one) => one.name === name)
     if (group === undefined) return

@@ -2,7 +2,7 @@ import type { Log } from '../base/log.js'
 import type { Config } from '../config/schema.js'
 import { type Credentials, credentialsOf, lookUpUser, scriptUser, type User } from '../os/users.js'
 
-/** Whom scripts run as: looked up once for a configuration, since a script's start does not wait for it. */
+/** Whom scripts and checks run as: looked up once for a configuration, since a script's start does not wait for it. */
 export class ScriptUsers {
   readonly #log: Log
   readonly #users = new Map<string, User>()
@@ -15,7 +15,8 @@ export class ScriptUsers {
   /** Looks up everybody that a configuration names. */
   async configure(config: Config): Promise<void> {
     this.#default = await scriptUser(config.global.scriptUser)
-    for (const name of new Set(config.scripts.map((one) => one.user).filter((one) => one !== null))) {
+    const checks = config.proxy.flatMap(({ servers }) => servers.flatMap(({ check }) => check ?? []))
+    for (const name of new Set([...config.scripts, ...checks].map(({ user }) => user).filter((one) => one !== null))) {
       const user = await lookUpUser(name)
       if (user === undefined) this.#log.error({ user: name }, 'no such user: scripts that run as it are not run')
       else this.#users.set(name, user)
@@ -27,7 +28,7 @@ export class ScriptUsers {
     return this.#default === undefined ? undefined : credentialsOf(this.#default)
   }
 
-  /** Who a track script runs as. */
+  /** Who a track script or a check runs as. */
   of(name: string | null): Credentials | undefined {
     if (name === null) return this.scripts
     const user = this.#users.get(name)

@@ -1,7 +1,9 @@
+import { hostname } from 'node:os'
 import { systemClock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { createLog } from '../base/log.js'
 import { addon } from '../os/addon.js'
+import { Syslog } from '../os/syslog.js'
 import { Systemd } from '../os/systemd.js'
 import { Daemon, type DaemonSettings } from './daemon.js'
 
@@ -10,12 +12,17 @@ import { Daemon, type DaemonSettings } from './daemon.js'
  * the file again. Throws a VipdError when it cannot start; otherwise the process ends by itself.
  */
 export async function serve(settings: DaemonSettings): Promise<void> {
-  const log = createLog(settings.config.logLevel)
   const native = addon()
+  const [host = ''] = hostname().split('.')
+  const sender = { addon: native, clock: systemClock, hostname: host, pid: process.pid }
+  const syslog = settings.config.syslog.map(
+    (one) => new Syslog(one, { ...sender, onTrouble: (facts) => log.warn(facts, 'syslog takes no messages') })
+  )
+  const log = createLog(settings.config.logLevel, syslog)
   const systemd = new Systemd(native, process.env)
   // No child of ours reports to the service manager in our name.
   delete process.env['NOTIFY_SOCKET']
-  const daemon = new Daemon(settings, { addon: native, clock: systemClock, log, systemd })
+  const daemon = new Daemon(settings, { addon: native, clock: systemClock, log, systemd, syslog })
   let isStopping = false
   const stop = async (signal: string): Promise<void> => {
     if (isStopping) process.exit(1)

@@ -41,3 +41,27 @@ export class Systemd {
     }
   }
 }
+
+/** The first socket that is handed over. */
+const FIRST_FD = 3
+/** More than these are no sockets of ours. */
+const MOST_SOCKETS = 1024
+
+/**
+ * The listening sockets that the service manager handed over (socket activation), by their names: FileDescriptorName=
+ * of the .socket unit, else the unit's own name. Several sockets may have one name. None when they are another's.
+ */
+export function inheritedSockets(
+  environment: Readonly<Record<string, string | undefined>>,
+  pid: number
+): ReadonlyMap<string, readonly number[]> {
+  const sockets = new Map<string, readonly number[]>()
+  const count = Number(environment['LISTEN_FDS'] ?? 0)
+  if (environment['LISTEN_PID'] !== String(pid) || !(count > 0 && count <= MOST_SOCKETS)) return sockets
+  const names = (environment['LISTEN_FDNAMES'] ?? '').split(':')
+  for (let i = 0; i < count; i++) {
+    const name = names[i] || 'unknown'
+    sockets.set(name, [...(sockets.get(name) ?? []), FIRST_FD + i])
+  }
+  return sockets
+}

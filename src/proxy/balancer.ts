@@ -1,38 +1,64 @@
-/** A server as the balancer sees it. */
-export interface Weighted {
+import type { ServiceConfig } from '../config/schema.js'
+import type { ServiceTable } from '../os/plane.js'
+import { type Server, weightOf } from './pool.js'
+import { ring } from './ring.js'
+import { slots } from './slots.js'
+import { growsSlowly, STEPS, stepOf } from './slowstart.js'
+import { rotation } from './smooth.js'
+
+/** How a server is chosen, as the table says it. */
+export type Balance = Pick<ServiceTable, 'algorithm' | 'rotation' | 'ring' | 'draws' | 'balanceFactor'>
+
+/** A server that gets connections, with its place in the table. */
+export interface Share {
+  readonly name: string
+  readonly index: number
+  /** Above 0. */
   readonly weight: number
 }
 
-/** Longest rotation: finer weights than this allows are rounded. */
-const MAX_TURNS = 4096
+type BalanceConfig = Pick<ServiceConfig, 'balance' | 'hashType' | 'balanceFactor'>
 
-/**
- * Smooth weighted round robin (nginx's): the order in which connections walk the servers, one full cycle of it. Every
- * server gets its weight's share in each cycle, the heaviest first, and no two turns of one come closer than they must.
- * @returns indexes into `servers`; empty when none has a weight
- */
-export function rotation(servers: readonly Weighted[]): number[] {
-  const weights = reduced(servers.map((server) => server.weight))
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const current = weights.map(() => 0)
-  return Array.from({ length: total }, () => {
-    let best = -1
-    for (const [i, weight] of weights.entries()) {
-      current[i] = (current[i] ?? 0) + weight
-      if (weight > 0 && (best < 0 || (current[i] ?? 0) > (current[best] ?? 0))) best = i
-    }
-    current[best] = (current[best] ?? 0) - total
-    return best
-  })
+/** The table allows so much. */
+const MAX_WEIGHT = 65_535
+
+/** A server's share now, in sixteenths of its weight. */
+export function shareOf(server: Server, config: BalanceConfig, nowMs: number): number {
+  const step = growsSlowly(config) ? stepOf(server, nowMs) : STEPS
+  return Math.min(MAX_WEIGHT, Math.ceil(weightOf(server) * step))
 }
 
-/** The same proportions in the smallest whole numbers; rounded, but never to nothing, where the cycle would be too long. */
-function reduced(weights: readonly number[]): number[] {
-  const divisor = weights.reduce(greatestCommonDivisor, 0)
-  const smallest = divisor === 0 ? [...weights] : weights.map((weight) => weight / divisor)
-  const total = smallest.reduce((sum, weight) => sum + weight, 0)
-  if (total <= MAX_TURNS) return smallest
-  return smallest.map((weight) => (weight === 0 ? 0 : Math.max(1, Math.round((weight * MAX_TURNS) / total))))
+/** Those that get connections → how they are walked. */
+export function balance(config: BalanceConfig, shares: readonly Share[]): Balance {
+  const weights = shares.map(({ weight }) => weight)
+  const placed = (turns: readonly number[]): number[] => turns.map((turn) => shares[turn]?.index ?? 0)
+  const inTurn = shares.map(({ index }) => index)
+  const { draws } = config.balance
+  const none = { ring: [], draws, balanceFactor: 0 }
+  switch (config.balance.algorithm) {
+    case 'roundrobin':
+      return {
+        ...none,
+        algorithm: 'rotation',
+        rotation: placed(rotation(weights)),
+        balanceFactor: config.balanceFactor
+      }
+    case 'static-rr':
+      return { ...none, algorithm: 'rotation', rotation: placed(slots(weights)) }
+    case 'leastconn':
+      return { ...none, algorithm: 'leastconn', rotation: inTurn }
+    case 'first':
+      return { ...none, algorithm: 'first', rotation: inTurn }
+    case 'random':
+      return { ...none, algorithm: 'random', rotation: placed(rotation(weights)) }
+    case 'source':
+      if (config.hashType === 'map-based') return { ...none, algorithm: 'source', rotation: placed(slots(weights)) }
+      return { ...none, algorithm: 'consistent', rotation: inTurn, ring: ringOf(shares) }
+  }
 }
 
-const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b))
+/** On the ring a weight of 1 has 16 points. */
+function ringOf(shares: readonly Share[]): number[] {
+  const points = ring(shares.map(({ name, weight }) => ({ name, points: weight })))
+  return points.map((value, i) => (i % 2 === 0 ? value : (shares[value]?.index ?? 0)))
+}

@@ -1,57 +1,240 @@
 import type { ServerConfig } from '../config/schema.js'
 import { type CheckResult, SOCKERR } from '../health/checker.js'
-import { judge, unknownVerdict, type Verdict } from '../health/verdict.js'
+import { applyPassive, noFailures, observeLive, type Passive } from '../health/passive.js'
+import { isDoubtful, isDead as isFoundDead, judge, unknownVerdict, type Verdict } from '../health/verdict.js'
+import type { ServerOrder } from './orders.js'
 
-/** A server: what is configured, what was observed. What is effective follows from both. */
+export type AdminState = 'ready' | 'drain' | 'maint'
+
+/** What the operator or the agent wants of a server, beside its checks. */
+export interface Agent {
+  /** It said that the server is down; one that cannot be asked says nothing. */
+  readonly isDown: boolean
+  readonly weightPercent: number
+  readonly state: AdminState
+  /** null: what is configured. */
+  readonly maxconn: number | null
+  readonly last: (CheckResult & { readonly at: Date }) | null
+}
+
+/** A server: what is configured, ordered and observed. What is effective follows from all three. */
 export interface Server {
+  /** Identity towards the data plane. */
+  readonly id: number
   readonly config: ServerConfig
   readonly verdict: Verdict
   readonly lastCheck: (CheckResult & { readonly at: Date }) | null
+  readonly admin: { readonly state: AdminState; readonly weight: number | null }
+  readonly agent: Agent
+  /** Live connections that failed in a row, as last seen; and of those the ones that count for `error_limit`. */
+  readonly failuresInRow: number
+  readonly passive: Passive
+  /** It was down or in maintenance: when it comes up, its share grows slowly. */
+  readonly isCold: boolean
+  /** Monotonic time at which its share began to grow; null: it has never been cold. */
+  readonly rampFromMs: number | null
+  /** Since when it has its status. */
   readonly since: Date
 }
 
-export type ServerStatus = 'UP' | 'DOWN' | 'DRAIN'
+export type ServerStatus = 'UP' | 'DRAIN' | 'DOWN' | 'MAINT'
 
-export const newServer = (config: ServerConfig, today: Date): Server => ({
+/** The same moment by both clocks. */
+export interface Moment {
+  readonly ms: number
+  readonly today: Date
+}
+
+const noAgent: Agent = { isDown: false, weightPercent: 100, state: 'ready', maxconn: null, last: null }
+
+/** @param isCold it joins servers that are busy already: its share grows slowly */
+export const newServer = (id: number, config: ServerConfig, today: Date, isCold = false): Server => ({
+  id,
   config,
   verdict: unknownVerdict,
   lastCheck: null,
+  admin: { state: config.isDisabled ? 'maint' : 'ready', weight: null },
+  agent: noAgent,
+  failuresInRow: 0,
+  passive: noFailures,
+  isCold,
+  rampFromMs: null,
   since: today
 })
 
 /**
- * | check      | verdict       | weight | effective |
- * |------------|---------------|--------|-----------|
- * | none       | -             | > 0    | UP        |
- * | configured | UP            | > 0    | UP        |
- * | any        | UP or none    | 0      | DRAIN     |
- * | configured | DOWN, UNKNOWN | any    | DOWN      |
+ * What its checks and its agent say: it has no check and is taken for ready; none has finished yet; it is ready; it
+ * answers without saying whether it is ready; it answers that it is not ready; it is gone, as it had said that it
+ * would; it is dead.
  */
-export function effective(server: Server): ServerStatus {
-  const isHealthy = server.config.check === null || server.verdict.status === 'UP'
-  if (!isHealthy) return 'DOWN'
-  return server.config.weight > 0 ? 'UP' : 'DRAIN'
+export type Health = 'unchecked' | 'unknown' | 'ready' | 'unsure' | 'unready' | 'gone' | 'dead'
+
+export function healthOf({ config, verdict, agent }: Server): Health {
+  if (agent.isDown) return 'dead'
+  if (config.check === null) return 'unchecked'
+  switch (verdict.status) {
+    case 'UNKNOWN':
+      return 'unknown'
+    case 'UP':
+      return 'ready'
+    case 'UNSURE':
+      return 'unsure'
+    case 'ALIVE':
+      return 'unready'
+    case 'DOWN':
+      return isFoundDead(verdict) ? 'dead' : 'gone'
+  }
 }
 
-/** Its sessions are to be ended: a check has found it dead, which an unchecked server is not. */
-export const isDead = (server: Server): boolean => server.config.check !== null && server.verdict.status === 'DOWN'
+/** What is configured or ordered, by the share of it that the agent advises; 0 takes no new connections. */
+export const weightOf = ({ config, admin, agent }: Server): number =>
+  ((admin.weight ?? config.weight) * agent.weightPercent) / 100
 
-/** A check's result on top of what was known. One that could not be made here changes nothing. */
-export function observe(server: Server, result: CheckResult, today: Date): Server {
+/**
+ * | ordered, or by the agent | checks                   | weight | effective | new connections               | old ones |
+ * |--------------------------|--------------------------|--------|-----------|-------------------------------|----------|
+ * | maint                    | any                      | any    | MAINT     | none; it is not checked       | closed   |
+ * | ready, drain             | none yet                 | any    | DOWN      | none                          | go on    |
+ * | ready, drain             | dead                     | any    | DOWN      | none                          | closed   |
+ * | ready, drain             | gone, as it had said     | any    | DOWN      | none                          | go on    |
+ * | drain                    | ready, unsure, not ready | any    | DRAIN     | none                          | go on    |
+ * | ready                    | ready, unsure, not ready | 0      | DRAIN     | none                          | go on    |
+ * | ready                    | not ready                | > 0    | DRAIN     | when none is UP or unsure     | go on    |
+ * | ready                    | unsure                   | > 0    | DRAIN     | when none is UP               | go on    |
+ * | ready                    | ready, the last failed   | > 0    | UP        | when no other is UP           | go on    |
+ * | ready                    | ready                    | > 0    | UP        | its share                     | go on    |
+ *
+ * A server without a check counts as ready. `disabled` is the order `maint` from the start. What is closed here stays
+ * open with `on_marked_down: none`.
+ */
+export function effective(server: Server): ServerStatus {
+  if (server.admin.state === 'maint' || server.agent.state === 'maint') return 'MAINT'
+  switch (healthOf(server)) {
+    case 'unknown':
+    case 'gone':
+    case 'dead':
+      return 'DOWN'
+    case 'unsure':
+    case 'unready':
+      return 'DRAIN'
+    case 'unchecked':
+    case 'ready':
+      return isHeldBack(server) ? 'DRAIN' : 'UP'
+  }
+}
+
+/** Somebody said that it gets no new connections. */
+const isHeldBack = (server: Server): boolean =>
+  server.admin.state === 'drain' || server.agent.state === 'drain' || weightOf(server) === 0
+
+/**
+ * Its place among those that may get connections, the best first; null: it may not.
+ * UP, UP but its last check failed, unsure, alive but not ready.
+ */
+export function rankOf(server: Server): 0 | 1 | 2 | 3 | null {
+  const status = effective(server)
+  const health = healthOf(server)
+  if (status === 'UP') return health === 'ready' && isDoubtful(server.verdict) ? 1 : 0
+  if (status !== 'DRAIN' || isHeldBack(server)) return null
+  return health === 'unsure' ? 2 : 3
+}
+
+/** Its sessions are to be ended: it was found dead, which one that was not checked yet is not, or taken out. */
+export const isDead = (server: Server): boolean => effective(server) === 'MAINT' || healthOf(server) === 'dead'
+
+/** A check's result on top of what was known. One that could not be made here changes nothing; one by an agent has its advice. */
+export function observe(server: Server, result: CheckResult, now: Moment): Server {
   const { check } = server.config
   if (check === null) return server
-  if (result.code === SOCKERR) return { ...server, lastCheck: { ...result, at: today } }
-  const verdict = judge(server.verdict, result.isOk, check)
-  const hasFlipped = verdict.status !== server.verdict.status
-  return { ...server, verdict, lastCheck: { ...result, at: today }, since: hasFlipped ? today : server.since }
+  const lastCheck = { ...result, at: now.today }
+  if (result.code === SOCKERR) return { ...server, lastCheck }
+  const agent = following(server.agent, result)
+  return moved(server, { ...server, lastCheck, agent, verdict: judge(server.verdict, result, check) }, now)
+}
+
+/** What an agent answered. One that cannot be asked, or is not understood, says nothing: what it said before holds. */
+export function advised(server: Server, result: CheckResult, now: Moment): Server {
+  const agent = { ...following(server.agent, result), last: { ...result, at: now.today } }
+  const isDown = result.advice === undefined || result.isSilent === true ? agent.isDown : !result.isOk
+  return moved(server, { ...server, agent: { ...agent, isDown } }, now)
+}
+
+const following = (agent: Agent, { advice }: CheckResult): Agent => ({
+  ...agent,
+  weightPercent: advice?.weightPercent ?? agent.weightPercent,
+  state: advice?.state ?? agent.state,
+  maxconn: advice?.maxconn ?? agent.maxconn
+})
+
+/**
+ * `observe layer4`: what live connections have come to since the last look, by how many have failed in a row.
+ * @returns the server, and whether anything is in doubt: then its next check is brought forward
+ */
+export function observeConnects(
+  server: Server,
+  failuresInRow: number,
+  now: Moment
+): { readonly server: Server; readonly isDoubted: boolean } {
+  const { check, observe: isObserved } = server.config
+  const seen = server.failuresInRow
+  if (failuresInRow === seen) return { server, isDoubted: false }
+  const counted = { ...server, failuresInRow }
+  if (check === null || !isObserved || effective(server) === 'MAINT') return { server: counted, isDoubted: false }
+  const start = failuresInRow < seen ? noFailures : server.passive
+  const failed = failuresInRow < seen ? failuresInRow : failuresInRow - seen
+  const { passive, act } = observeLive(start, { isConnected: failed === 0, failed }, server.config)
+  const verdict = applyPassive(server.verdict, act, check)
+  return { server: moved(server, { ...counted, passive, verdict }, now), isDoubted: failed > 0 }
+}
+
+/** What the operator asks for. One that comes out of maintenance is checked before it serves. */
+export function ordered(server: Server, order: ServerOrder, now: Moment): Server {
+  switch (order.kind) {
+    case 'weight':
+      return moved(server, { ...server, admin: { ...server.admin, weight: order.weight } }, now)
+    case 'state':
+      return moved(server, { ...server, admin: { ...server.admin, state: order.state } }, now)
+  }
+}
+
+/** The server under another configuration of the same name and address: what was seen and counted of it stays. */
+export function reconfigured(server: Server, config: ServerConfig, now: Moment): Server {
+  const isOrderOver = config.isDisabled !== server.config.isDisabled
+  const isWeightOver = config.weight !== server.config.weight
+  const state = isOrderOver ? (config.isDisabled ? 'maint' : 'ready') : server.admin.state
+  const admin = { state, weight: isWeightOver ? null : server.admin.weight }
+  const wasServing = server.config.check === null && effective(server) !== 'MAINT'
+  // Nobody loses a server because it is checked from now on: its first failures count.
+  const verdict = wasServing && config.check !== null ? trusted : server.verdict
+  const hasAgent = config.agent !== null || config.check?.type === 'agent'
+  const agent = hasAgent ? server.agent : noAgent
+  return moved(server, { ...server, config, admin, verdict, agent }, now)
+}
+
+const trusted: Verdict = { ...unknownVerdict, status: 'UP' }
+
+/** What follows from another status: since when, whether it is cold, whether it warms up. */
+function moved(before: Server, after: Server, now: Moment): Server {
+  const status = effective(after)
+  const hasMoved = status !== effective(before)
+  const isOut = isDead(after)
+  const warms = status === 'UP' && after.isCold
+  return {
+    ...after,
+    verdict: status === 'MAINT' ? unknownVerdict : after.verdict,
+    since: hasMoved ? now.today : before.since,
+    isCold: isOut || (after.isCold && !warms),
+    rampFromMs: warms ? now.ms : isOut ? null : after.rampFromMs
+  }
 }
 
 /** What a service can do for its clients: it has a server; only the server on this host answers; nobody does. */
 export type Reach = 'serving' | 'local' | 'nothing'
 
-/** @param isLocal whether an address is this host's own */
-export function reachOf(servers: readonly Server[], isLocal: (host: string) => boolean): Reach {
-  if (servers.some((server) => effective(server) === 'UP')) return 'serving'
-  const answers = (server: Server): boolean => server.verdict.status === 'UP' || server.lastCheck?.isOk === true
-  return servers.some((server) => isLocal(server.config.address.host) && answers(server)) ? 'local' : 'nothing'
+/** @param isServing somebody gets connections; @param isLocal whether an address is this host's own */
+export function reachOf(servers: readonly Server[], isServing: boolean, isLocal: (host: string) => boolean): Reach {
+  if (isServing) return 'serving'
+  const answers = ({ lastCheck }: Server): boolean => lastCheck?.isOk === true
+  const isNear = ({ config }: Server): boolean => isLocal(config.address.host)
+  return servers.some((one) => isNear(one) && (healthOf(one) === 'ready' || answers(one))) ? 'local' : 'nothing'
 }

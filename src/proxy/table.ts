@@ -1,40 +1,49 @@
-import type { Bind } from '../base/bind.js'
 import { formatPrefix } from '../base/ip.js'
 import type { ServiceConfig } from '../config/schema.js'
-import type { ListenerEntry, ServiceTable } from '../os/plane.js'
-import { rotation } from './balancer.js'
+import type { ServerEntry, ServiceTable } from '../os/plane.js'
+import { balance, shareOf } from './balancer.js'
+import { choose } from './choice.js'
 import { effective, isDead, type Server } from './pool.js'
+import { stepOf, stepOfMaxconn } from './slowstart.js'
 
-/** A service as it is now → the immutable table that the data plane runs it on. The index of a server is its identity. */
-export function tableOf(id: number, config: ServiceConfig, servers: readonly Server[], maxconn: number): ServiceTable {
+export type Route = ServiceTable['routes'][number]
+
+/** A service as it is now. */
+export interface ServiceState {
+  readonly id: number
+  readonly config: ServiceConfig
+  readonly servers: readonly Server[]
+  /** Servers that are no longer configured: they keep their sessions and get no more. */
+  readonly leaving: readonly Server[]
+  readonly routes: readonly Route[]
+  readonly maxconn: number
+  readonly nowMs: number
+}
+
+/** A service's table but for its listeners: those are what may fail. */
+export type TableBody = Omit<ServiceTable, 'listeners'>
+
+/** A service as it is now → the immutable table that the data plane runs it on. */
+export function tableOf(state: ServiceState): TableBody {
+  const { config, servers, nowMs } = state
   const { timeout } = config
+  const chosen = choose(servers, config.allbackups).servers
+  const shares = servers.flatMap((server, index) =>
+    chosen.includes(server) ? [{ name: server.config.name, index, weight: shareOf(server, config, nowMs) }] : []
+  )
   return {
-    id,
-    listeners: config.bind.map(listenerOf),
+    id: state.id,
     backlog: config.backlog,
-    servers: servers.map((server, index) => ({
-      id: index,
-      address: server.config.address.host,
-      port: server.config.address.port,
-      weight: server.config.weight,
-      maxconn: server.config.maxconn,
-      sendProxy: server.config.sendProxy === null ? 0 : server.config.sendProxy === 'v1' ? 1 : 2,
-      source: server.config.source ?? '',
-      closeSessions: isDead(server) && server.config.closesWhenDown ? 'down' : ''
-    })),
-    rotation: rotation(servers.map((server) => ({ weight: effective(server) === 'UP' ? server.config.weight : 0 }))),
-    algorithm: 'rotation',
-    draws: config.balance.draws,
-    ring: [],
-    balanceFactor: config.balanceFactor,
+    servers: [...servers, ...state.leaving].map((server) => entryOf(server, state, chosen)),
+    ...balance(config, shares),
     retries: config.retries,
     redispatch: config.redispatch,
-    maxconn,
+    maxconn: state.maxconn,
     rateLimit: config.rateLimit,
     sourceMaxconn: config.sourceMaxconn,
     deny: config.deny.map(formatPrefix),
     allow: config.allow.map(formatPrefix),
-    routes: [],
+    routes: state.routes,
     isTransparent: config.isTransparent,
     connectTimeoutMs: timeout.connectMs,
     clientTimeoutMs: timeout.clientMs,
@@ -55,21 +64,31 @@ export function tableOf(id: number, config: ServiceConfig, servers: readonly Ser
   }
 }
 
-function listenerOf(bind: Bind): ListenerEntry {
-  const common = { acceptProxy: bind.acceptProxy, maxconn: bind.maxconn ?? 0 }
-  switch (bind.kind) {
-    case 'tcp':
-      return {
-        ...common,
-        kind: 'tcp',
-        address: bind.host,
-        port: bind.port,
-        v4v6: bind.v4v6,
-        interface: bind.interface ?? ''
-      }
-    case 'unix':
-      return { ...common, kind: 'unix', path: bind.path, mode: bind.mode ?? -1 }
-    case 'fd':
-      return { ...common, kind: 'fd', fd: Number(bind.fd) }
+function entryOf(server: Server, state: ServiceState, chosen: readonly Server[]): ServerEntry {
+  const { config, id } = server
+  return {
+    id,
+    address: config.address.host,
+    port: config.address.port,
+    weight: shareOf(server, state.config, state.nowMs),
+    maxconn: maxconnOf(server, state.nowMs),
+    sendProxy: config.sendProxy === null ? 0 : config.sendProxy === 'v1' ? 1 : 2,
+    source: config.source ?? '',
+    closeSessions: closing(server, state, chosen)
   }
 }
+
+/** Sessions at once that it may have now; 0: no limit. */
+export const maxconnOf = (server: Server, nowMs: number): number =>
+  stepOfMaxconn(server.agent.maxconn ?? server.config.maxconn, stepOf(server, nowMs))
+
+/** Why its sessions are to be ended now. A server that is no longer configured keeps what it has. */
+function closing(server: Server, { servers }: ServiceState, chosen: readonly Server[]): ServerEntry['closeSessions'] {
+  if (!servers.includes(server)) return ''
+  if (isDead(server)) return server.config.closesWhenDown ? 'down' : ''
+  const isIdleBackup = server.config.isBackup && !chosen.includes(server)
+  return isIdleBackup && servers.some(takesOverFromBackups) ? 'up' : ''
+}
+
+const takesOverFromBackups = (server: Server): boolean =>
+  server.config.closesBackupsWhenUp && !server.config.isBackup && effective(server) === 'UP'

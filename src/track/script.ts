@@ -3,7 +3,7 @@ import { messageOf } from '../base/errors.js'
 import type { Log } from '../base/log.js'
 import type { TrackScriptConfig } from '../config/track-schema.js'
 import { Checker, type CheckResult } from '../health/checker.js'
-import { judge, unknownVerdict, type Verdict } from '../health/verdict.js'
+import { downVerdict, judge, unknownVerdict, type Verdict } from '../health/verdict.js'
 import type { Argv, ExecResult, Run } from '../os/exec.js'
 import type { Credentials } from '../os/users.js'
 import type { Tracker, TrackState } from './tracker.js'
@@ -23,7 +23,8 @@ export interface ScriptPorts {
 
 /** How long it is believed that a program may be run. */
 const BELIEVED_MS = 60_000
-const STATES = { UNKNOWN: 'init', UP: 'up', DOWN: 'down' } as const
+/** A script is up or down; the two between them are a server's alone. */
+const STATES = { UNKNOWN: 'init', UP: 'up', UNSURE: 'down', ALIVE: 'down', DOWN: 'down' } as const
 const REFUSED = 'refused'
 
 /**
@@ -50,7 +51,7 @@ export class ScriptTracker implements Tracker {
     this.#ports = ports
     this.#log = ports.log.child({ trackScript: config.name })
     this.#argv = config.shell ? ['/bin/sh', '-c', config.script] : ports.splitCommand(config.script)
-    this.#verdict = config.initFail ? { status: 'DOWN', streak: 0 } : unknownVerdict
+    this.#verdict = config.initFail ? downVerdict : unknownVerdict
     const schedule = { interMs: config.intervalMs, spreadPercent: 0, timeoutMs: config.timeoutMs }
     this.#checker = new Checker(
       schedule,
@@ -103,7 +104,7 @@ export class ScriptTracker implements Tracker {
   #onResult({ isOk, code, detail, tookMs }: CheckResult): void {
     const from = this.level.state
     // What may not run will not succeed next time either: nothing to wait for.
-    this.#verdict = code === REFUSED ? { status: 'DOWN', streak: 0 } : judge(this.#verdict, isOk, this.#config)
+    this.#verdict = code === REFUSED ? downVerdict : judge(this.#verdict, { isOk }, this.#config)
     // The checker's own deadline: not even the look at the program has come back.
     this.#detail = code === 'L4TOUT' ? 'the program did not answer' : detail
     const to = this.level.state

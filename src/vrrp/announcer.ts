@@ -44,6 +44,8 @@ const LEAST_BETWEEN_BURSTS_MS = 1000
  * gratuitous ARP a few milliseconds after: who speaks last is whom the link believes, and that must be us.
  */
 const FOLLOW_UP_MS = 250
+/** Where the first of them comes right after our own burst, it gets one this soon too: meanwhile clients may not reach anybody. */
+const SOON_MS = 30
 
 /** Tells the link where the addresses are while they are held: a burst, a second one, a refresh (keepalived's garp_master_*). */
 export class Announcer {
@@ -56,8 +58,11 @@ export class Announcer {
   #second: Timer | undefined
   #secondRepeat = 0
   #refresh: Timer | undefined
+  #soon: Timer | undefined
   #followUp: Timer | undefined
   #lastBurst = Number.NEGATIVE_INFINITY
+  /** When somebody else last spoke for the addresses. */
+  #lastCall = Number.NEGATIVE_INFINITY
   #sent = 0
   #naSent = 0
 
@@ -111,14 +116,18 @@ export class Announcer {
     }
   }
 
-  /** Somebody else speaks for the addresses: tells the link again, at once unless that was less than a second ago, and soon after. */
+  /** Somebody else speaks for the addresses: tells the link again, at once, or soon if that was less than a second ago, and once more a quarter of a second after. */
   again(): void {
     const now = this.#ports.clock.now()
     const { lowerPrioRepeat: repeat, lowerPrioDelayMs: delayMs } = this.#settings
     if (this.#where.size === 0 || repeat === 0) return
+    const isFirst = now - this.#lastCall >= LEAST_BETWEEN_BURSTS_MS
+    this.#lastCall = now
     if (now - this.#lastBurst >= LEAST_BETWEEN_BURSTS_MS) {
       this.#lastBurst = now
       this.#burst(repeat)
+    } else if (isFirst) {
+      this.#soon = this.#ports.clock.after(SOON_MS, () => this.#burst(this.#settings.lowerPrioRepeat))
     }
     this.#armSecond(delayMs, repeat)
     this.#followUp ??= this.#ports.clock.after(FOLLOW_UP_MS, () => {
@@ -132,7 +141,9 @@ export class Announcer {
     for (const lane of this.#lanes.values()) lane.clear()
     this.#second?.cancel()
     this.#refresh?.cancel()
+    this.#soon?.cancel()
     this.#followUp?.cancel()
+    this.#lastCall = Number.NEGATIVE_INFINITY
     this.#second = undefined
     this.#refresh = undefined
     this.#followUp = undefined

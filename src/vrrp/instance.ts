@@ -367,7 +367,7 @@ export class Instance implements Listener, Member {
     this.#reason = reason
     const facts = { from, to, reason, priority: this.#priority }
     if (to === 'FAULT') this.#log.error(facts, 'state changed')
-    else this.#log.info(facts, 'state changed')
+    else this.#log.warn(facts, 'state changed')
     this.#diagnosis.moved(to)
     this.#ports.onTransition(facts)
     this.#group?.moved(this, from, reason)

@@ -29,7 +29,7 @@ t.test('it knows every key, refuses others, and says what they mean', async (t) 
           properties: { priority: { minimum: 1, maximum: 255, default: 100 }, advert_int: { description: String } }
         }
       },
-      proxy: { type: 'array', items: { additionalProperties: false, required: ['name', 'bind', 'servers'] } }
+      proxy: { type: 'array', items: { additionalProperties: false, required: ['name', 'servers'] } }
     }
   })
 })

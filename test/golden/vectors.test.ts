@@ -7,7 +7,7 @@ import { type Local, receive } from '../../src/vrrp/receive.js'
 import { masterDownMs, skewMs } from '../../src/vrrp/timing.js'
 
 // vectors/vrrp.json was computed from the RFCs' layouts by a program that shares nothing with any implementation.
-// `keepalived_auth_hmac` is of a feature that is not built yet: it is not run here.
+// `keepalived_auth_hmac` is run in test/unit/vrrp/hmac.test.ts.
 
 const version = z.union([z.literal(2), z.literal(3)])
 const localShape = z.object({ version, vrid: z.int(), advert_int_ms: z.number(), auth_pass: z.string().optional() })

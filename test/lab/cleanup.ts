@@ -24,7 +24,9 @@ function install(): void {
       }
     }
   })
+  // Not `once`: without a listener the next signal (a second Ctrl-C, or npm's copy of the first) would end this process
+  // in the middle of undoing.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]))
+    process.on(signal, () => process.exit(128 + constants.signals[signal]))
   }
 }

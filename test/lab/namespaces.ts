@@ -54,12 +54,15 @@ export function makeBridge(bridge: string, ports: readonly Port[]): void {
   }
 }
 
-/** Kills whatever still runs in these namespaces and removes them. Synchronous, and never throws. */
+/**
+ * Kills whatever still runs in these namespaces and removes them. Synchronous, and never throws. Each `ip` is in a
+ * session of its own, which a terminal's Ctrl-C does not reach.
+ */
 export function removeNamespaces(names: readonly string[]): void {
   for (const name of names) {
     if (!existsSync(`/run/netns/${name}`)) continue
     for (const pid of pidsIn(name)) kill(pid)
-    spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
+    spawnSync('setsid', ['--wait', 'ip', 'netns', 'del', name], { stdio: 'ignore' })
   }
 }
 
@@ -96,7 +99,8 @@ function batch(namespace: string, lines: readonly string[]): void {
 }
 
 function pidsIn(name: string): number[] {
-  const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8', timeout: 10_000 })
+  const argv = ['--wait', 'ip', 'netns', 'pids', name]
+  const { stdout } = spawnSync('setsid', argv, { encoding: 'utf8', timeout: 10_000 })
   return stdout.split('\n').filter(Boolean).map(Number)
 }
 

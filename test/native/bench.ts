@@ -8,11 +8,14 @@ import type {
   DataPlaneEvent,
   DataPlaneOptions,
   ListenerEntry,
+  LiveSession,
   NativeDataPlane,
   ServerCounters,
   ServerEntry,
   ServiceCounters,
-  ServiceTable
+  ServiceTable,
+  SessionFilter,
+  SessionRecord
 } from '../../src/os/plane.js'
 
 export type Mode = DataPlaneOptions['mode']
@@ -22,6 +25,11 @@ export interface Bench {
   readonly events: DataPlaneEvent[]
   counters(id?: number): ServiceCounters
   server(id: number): ServerCounters
+  /** Publishes, and waits until every worker has the table. */
+  put(table: ServiceTable): Promise<void>
+  sessions(filter?: Partial<SessionFilter>): Promise<readonly LiveSession[]>
+  /** The next record; fails if none comes. */
+  record(): Promise<SessionRecord>
 }
 
 /** A data plane that ends with the test. */
@@ -44,7 +52,25 @@ export function bench(t: Test, options: Partial<DataPlaneOptions> = {}): Bench {
     if (!found) throw new Error(`no server ${id}`)
     return found
   }
-  return { plane, events, counters, server }
+  const sessions = (filter: Partial<SessionFilter> = {}): Promise<readonly LiveSession[]> =>
+    new Promise((resolve) => {
+      plane.sessions({ service: -1, server: -1, quietMs: 0, most: 1000, ...filter }, resolve)
+    })
+  const record = async (): Promise<SessionRecord> => {
+    let found: readonly SessionRecord[] = []
+    await until('a record', () => {
+      found = plane.records(1)
+      return found.length > 0
+    })
+    if (!found[0]) throw new Error('no record')
+    return found[0]
+  }
+  const put = async (wanted: ServiceTable): Promise<void> => {
+    plane.publish(wanted)
+    // What a worker is asked it answers after it has read what was published before.
+    await sessions({ most: 0 })
+  }
+  return { plane, events, counters, server, put, sessions, record }
 }
 
 /** Service 1 on a port, before servers 1, 2, … on the ports given, each once in the rotation. */
@@ -163,8 +189,9 @@ export interface Client {
   readonly text: () => string
 }
 
-export function connect(t: Test, port: number, host = '127.0.0.1'): Client {
-  const socket = net.connect({ port, host, allowHalfOpen: true })
+export function connect(t: Test, port: number, host = '127.0.0.1', localAddress?: string): Client {
+  const from = localAddress === undefined ? {} : { localAddress }
+  const socket = net.connect({ port, host, allowHalfOpen: true, ...from })
   let text = ''
   socket.on('data', (chunk) => {
     text += chunk.toString('latin1')
@@ -188,8 +215,8 @@ export async function until(what: string, isSo: () => boolean, withinMs = 10_000
 }
 
 /** A client that has been answered with the name of its server. */
-export async function answered(t: Test, port: number): Promise<Client> {
-  const client = connect(t, port)
+export async function answered(t: Test, port: number, localAddress?: string): Promise<Client> {
+  const client = connect(t, port, '127.0.0.1', localAddress)
   await once(client.socket, 'data')
   return client
 }

@@ -1,8 +1,11 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import t from 'tap'
+import { Child } from '../lab/child.js'
 import { Keepalived, keepalivedConf } from '../lab/keepalived.js'
 import { Lab, vip } from '../lab/lab.js'
 import { whyNoLab } from '../lab/packages.js'
-import { nowMs } from '../lab/wait.js'
+import { nowMs, pause } from '../lab/wait.js'
 
 t.setTimeout(280_000)
 const skip = whyNoLab(['keepalived', 'tcpdump', 'tshark']) ?? false
@@ -43,5 +46,25 @@ t.test(
       { 'ip.src': one.address },
       'and saw the priority 0'
     )
+  }
+)
+
+t.test(
+  'a lab that is interrupted twice in a row leaves no namespace and no folder',
+  { skip: whyNoLab([]) ?? false },
+  async (t) => {
+    const lab = new URL('../lab/lab.js', import.meta.url).href
+    const script = `const { Lab } = await import('${lab}'); new Lab(); setInterval(() => {}, 1000); console.log('there')`
+    const child = new Child([process.execPath, '--input-type=module', '--eval', script])
+    t.teardown(() => child.stop('SIGKILL'))
+    await child.line(/^there$/, 20_000)
+    const isOurs = (name: string): boolean => name.startsWith(`vipd-${child.pid}-`)
+    t.equal(readdirSync('/run/netns').filter(isOurs).length, 5)
+    child.signal('SIGINT')
+    await pause(20)
+    child.signal('SIGINT')
+    t.strictSame(await child.exited, { code: 130, signal: null })
+    t.strictSame(existsSync('/run/netns') ? readdirSync('/run/netns').filter(isOurs) : [], [])
+    t.strictSame(readdirSync(tmpdir()).filter(isOurs), [])
   }
 )

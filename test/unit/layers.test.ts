@@ -65,9 +65,13 @@ t.test('the imports were found', async (t) => {
 })
 
 /** The schema's own files: the only ones that make zod's values. */
-const SCHEMA = ['fields', 'schema', 'global-schema', 'hmac-schema', 'track-schema', 'vip-schema', 'vrrp-schema'].map(
-  (name) => `config/${name}.ts`
-)
+const SCHEMA = [
+  'config/fields.ts',
+  'config/schema.ts',
+  ...['bind', 'check', 'global', 'hmac', 'server', 'service', 'syslog', 'track', 'vip', 'vrrp'].map(
+    (name) => `config/${name}-schema.ts`
+  )
+]
 
 /** Folder → what it may import at run time, and what by type alone. */
 const MAY: Readonly<Record<string, { readonly run: readonly string[]; readonly type: readonly string[] }>> = {
@@ -134,20 +138,22 @@ t.test('arrows that must never exist', async (t) => {
 
 /** Pure: no Node module, no npm package, no clock, no log. Functions of their arguments. */
 const PURE = [
+  'base/bind.ts',
   'base/duration.ts',
   'base/errors.ts',
   'base/ip.ts',
   'config/diff.ts',
-  'config/fields.ts',
   'config/hints.ts',
   'config/problem.ts',
   'config/rules.ts',
-  'config/schema.ts',
-  'config/global-schema.ts',
-  'config/hmac-schema.ts',
-  'config/track-schema.ts',
-  'config/vip-schema.ts',
-  'config/vrrp-schema.ts',
+  ...SCHEMA,
+  'health/agent-words.ts',
+  'health/http-head.ts',
+  'health/http-response.ts',
+  'health/icmp-echo.ts',
+  'health/passive.ts',
+  'health/shortage.ts',
+  'health/tls-words.ts',
   'health/verdict.ts',
   'base/history.ts',
   'daemon/reload.ts',
@@ -170,6 +176,17 @@ const PURE = [
   'vrrp/timing.ts',
   'vrrp/tracking.ts',
   'proxy/balancer.ts',
+  'proxy/choice.ts',
+  'proxy/listeners.ts',
+  'proxy/order-words.ts',
+  'proxy/orders.ts',
+  'proxy/reasons.ts',
+  'proxy/rebalance.ts',
+  'proxy/ring.ts',
+  'proxy/server-snapshot.ts',
+  'proxy/slots.ts',
+  'proxy/slowstart.ts',
+  'proxy/smooth.ts',
   'proxy/descriptors.ts',
   'proxy/pool.ts',
   'proxy/snapshot.ts',
@@ -205,7 +222,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'yargs/helpers': ['cli/main.ts'],
   zod: [...SCHEMA, 'config/issues.ts', 'config/sound.ts', 'config/import/'],
   netlink: ['os/netlink.ts', 'os/rtnetlink.ts'],
-  'raw-socket': ['os/raw-ip.ts'],
+  'raw-socket': ['os/icmp.ts', 'os/raw-ip.ts'],
   'node-gyp-build': ['os/addon.ts'],
   nodemailer: ['os/mail.ts'],
   'prom-client': ['admin/metrics.ts']
@@ -238,7 +255,7 @@ t.test('one file calls setTimeout and its kin, one file loads the addon', async 
   const calls = (word: RegExp): string[] =>
     files.filter((file) => word.test(text(file).replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, '')))
   t.strictSame(calls(/(?<![.\w])(setTimeout|setInterval|setImmediate)\(/), ['base/clock.ts'])
-  t.strictSame(calls(/createRequire\(/), ['os/addon.ts', 'os/raw-ip.ts'])
+  t.strictSame(calls(/createRequire\(/), ['os/addon.ts', 'os/icmp.ts', 'os/raw-ip.ts'])
   t.strictSame(calls(/\bexecSync\(|\bspawnSync\(/), [], 'nothing blocks the main thread')
   const sync = calls(/\b(readFileSync|writeFileSync|statSync|existsSync|readdirSync)\(/)
   t.ok(

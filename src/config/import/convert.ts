@@ -29,7 +29,10 @@ const KINDS = ['scalar', 'map', 'list']
 
 /** keepalived.conf, haproxy.cfg or both → one native configuration, and what there is to say about it. */
 export function convert(keepalived: Source | undefined, haproxy: Source | undefined): Conversion {
-  const parts = [part(keepalived, importKeepalived), part(haproxy, importHaproxy)].filter((one) => one !== undefined)
+  const parts = [
+    part(keepalived, (text, report) => importKeepalived(text, report, haproxy !== undefined)),
+    part(haproxy, importHaproxy)
+  ].filter((one) => one !== undefined)
   // nbthread and its kin come first, then global_defs, then the lists.
   const root = parts
     .flatMap(({ entries }) => entries)

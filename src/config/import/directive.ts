@@ -46,7 +46,7 @@ export const argumentOf = (directive: Directive): string => directive.words[1] ?
 export const commentText = (raw: string): string =>
   raw
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]/gu, ' ')
+    .replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]/gu, ' ')
     .trim()
 
 /** A directive as the user wrote it, for a comment: its words, and its own comment behind them. */

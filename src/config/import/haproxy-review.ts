@@ -1,44 +1,48 @@
 import { type Directive, keywordOf } from './directive.js'
+import { CHECK_OPTIONS } from './haproxy-check-plan.js'
 import { fullKeyword, isNegated, type Section } from './haproxy-section.js'
 import { GLOBAL_LEFTOVERS, PROXY_LEFTOVERS } from './haproxy-words.js'
 import { type Leftover, leftovers } from './keepalived-words.js'
 import type { Report } from './report.js'
 import { leftBehind } from './yaml-tree.js'
 
-/** Keywords of a section that importService takes care of. */
-const CARRIED: ReadonlySet<string> = new Set([
-  'bind',
-  'mode',
-  'balance',
-  'retries',
-  'option redispatch',
-  'maxconn',
-  'backlog',
-  'server',
-  'default-server',
-  'timeout connect',
-  'timeout client',
-  'timeout server',
-  'timeout tunnel',
-  'timeout check',
-  'default_backend',
-  'option tcpka',
-  'option clitcpka',
-  'option srvtcpka',
-  'clitcpka-idle',
-  'clitcpka-intvl',
-  'clitcpka-cnt',
-  'srvtcpka-idle',
-  'srvtcpka-intvl',
-  'srvtcpka-cnt',
-  'disabled',
-  'enabled'
+/** Keywords of a section whose comments stand beside a key of their own. */
+const PLACED: ReadonlySet<string> = new Set([
+  ...[
+    'bind',
+    'mode',
+    'balance',
+    'hash-type',
+    'retries',
+    'maxconn',
+    'backlog',
+    'server',
+    'default-server',
+    'rate-limit'
+  ],
+  ...['default_backend', 'use_backend', 'disabled', 'enabled', 'source'],
+  ...['connect', 'client', 'server', 'tunnel', 'client-fin', 'server-fin', 'queue', 'check'].map(
+    (one) => `timeout ${one}`
+  ),
+  ...['redispatch', 'allbackups', 'tcpka', 'clitcpka', 'srvtcpka'].map((one) => `option ${one}`),
+  ...['idle', 'intvl', 'cnt'].flatMap((one) => [`clitcpka-${one}`, `srvtcpka-${one}`])
 ])
 
-const GLOBAL_CARRIED: ReadonlySet<string> = new Set(['nbthread', 'hard-stop-after', 'maxconn', 'spread-checks'])
+/** Keywords that importService takes care of; what it does not carry over of them, it reports. */
+const CARRIED: ReadonlySet<string> = new Set([
+  ...PLACED,
+  ...CHECK_OPTIONS,
+  ...['http-check', 'tcp-check', 'acl', 'tcp-request', 'log', 'log-format'],
+  ...['option tcplog', 'option httplog', 'option dontlog-normal']
+])
+
+const GLOBAL_CARRIED: ReadonlySet<string> = new Set([
+  ...['nbthread', 'hard-stop-after', 'maxconn', 'spread-checks', 'log', 'log-tag', 'ca-base', 'crt-base'],
+  'ssl-server-verify'
+])
 
 /** Those of `global` whose comments stand beside a key of their own. */
-const GLOBAL_PLACED: ReadonlySet<string> = new Set(['nbthread', 'hard-stop-after', 'maxconn'])
+const GLOBAL_PLACED: ReadonlySet<string> = new Set(['nbthread', 'hard-stop-after', 'maxconn', 'log'])
 
 const TUNING: Leftover = { level: 'warning', text: 'tuning of haproxy’s engine or its TLS: vipd chooses for itself' }
 
@@ -87,7 +91,7 @@ export function reviewSection(section: Directive, report: Report): void {
 
 function reviewLine(line: Directive, keyword: string, leftover: Leftover | undefined, report: Report): void {
   // What is switched off is off in vipd too, if it knows it at all.
-  if (isNegated(line)) report.add('warning', line, `no ${keyword}`, 'vipd has no such option to switch off')
+  if (isNegated(line)) report.add('warning', line, `no ${keyword}`, 'is switched off: left out')
   else if (leftover === undefined)
     report.add('changed', line, keyword, 'not understood: left out. Is it spelled right?')
   else report.add(leftover.level, line, subjectOf(line, keyword), leftover.text)
@@ -117,8 +121,9 @@ export function withComments(proxy: Section): Section {
   const own: Directive[] = []
   let behind: readonly string[] = []
   for (const line of proxy.own) {
-    if (!CARRIED.has(fullKeyword(line))) {
-      behind = [...behind, ...leftBehind(line)]
+    if (!PLACED.has(fullKeyword(line))) {
+      behind = [...behind, ...leftBehind(withoutSecrets(line))]
+      if (CARRIED.has(fullKeyword(line))) own.push({ ...line, above: [], beside: '' })
       continue
     }
     own.push(behind.length === 0 ? line : { ...line, above: [...behind, ...line.above] })
@@ -129,8 +134,12 @@ export function withComments(proxy: Section): Section {
 
 /** Comments of `global` or `defaults` that have no line to stand beside any more. */
 export function orphans(section: Directive): readonly string[] {
-  const hasPlace = keywordOf(section) === 'global' ? GLOBAL_PLACED : CARRIED
+  const hasPlace = keywordOf(section) === 'global' ? GLOBAL_PLACED : PLACED
   const lines = (section.block ?? []).filter((line) => !hasPlace.has(fullKeyword(line)))
   const beside = section.beside === '' ? [] : [section.beside]
-  return [...section.above, ...beside, ...lines.flatMap(leftBehind), ...section.tail]
+  return [...section.above, ...beside, ...lines.map(withoutSecrets).flatMap(leftBehind), ...section.tail]
 }
+
+/** A line whose words may hold a token: of those, its keyword alone may stand in a comment. */
+const withoutSecrets = (line: Directive): Directive =>
+  /^(?:http-check|tcp-check|stats)$/.test(keywordOf(line)) ? { ...line, words: [keywordOf(line), '…'] } : line

@@ -1,6 +1,7 @@
 import { formatHostPort, parseHostPort } from '../../base/ip.js'
 import { argumentOf, asComment, type Directive, keywordOf } from './directive.js'
 import { SERVER_WORDS } from './haproxy-server-words.js'
+import { takeSource } from './haproxy-source.js'
 import type { Report } from './report.js'
 
 /** One `server` line with what its default-server gave it. */
@@ -35,7 +36,7 @@ export function importServers(lines: readonly Directive[], bindPorts: readonly n
   for (const line of lines) {
     if (servers.length > MAX_SERVERS) break
     if (keywordOf(line) === 'default-server') {
-      base = new Map([...base, ...parseWords(line, 1, report)])
+      base = over(base, parseWords(line, 1, report))
       report.carry(line)
       defaults.push(line)
     } else if (keywordOf(line) === 'server') {
@@ -45,10 +46,10 @@ export function importServers(lines: readonly Directive[], bindPorts: readonly n
         continue
       }
       const own = parseWords(line, 3, report)
-      const values = new Map([...base, ...own])
-      const why = LEFT_OUT.find(([word, off]) => values.has(word) && !own.has(off))
-      if (why !== undefined) {
-        report.add('changed', line, `server ${argumentOf(line)}`, `${why[2]}: left out`)
+      const values = over(base, own)
+      if (values.get('ssl') === 'yes') {
+        const text = '`ssl`: vipd speaks no TLS to servers, the bytes pass as they are: left out'
+        report.add('changed', line, `server ${argumentOf(line)}`, text)
         behind = [...behind, ...line.above, asComment(line)]
         continue
       }
@@ -70,22 +71,28 @@ export function importServers(lines: readonly Directive[], bindPorts: readonly n
   return { servers: servers.slice(0, MAX_SERVERS), above, tail: behind, defaults }
 }
 
-/** Words with which a server would get connections that haproxy does not give it, those that undo them, and why. */
-const LEFT_OUT = [
-  [
-    'disabled',
-    'enabled',
-    '`disabled` is not carried over yet (later work), and it must not come into service by itself'
-  ],
-  [
-    'backup',
-    'no-backup',
-    '`backup` is not carried over yet (later work), and it must not take its turn like the others'
-  ],
-  ['ssl', 'no-ssl', '`ssl`: vipd speaks no TLS to servers, the bytes pass as they are']
-] as const
+/** Words without a value: the one that they set, and to what. */
+const FLAGS: ReadonlyMap<string, readonly [word: string, value: string]> = new Map([
+  ['no-check', ['check', 'no']],
+  ['no-backup', ['backup', 'no']],
+  ['enabled', ['disabled', 'no']],
+  ['no-ssl', ['ssl', 'no']],
+  ['no-check-ssl', ['check-ssl', 'no']],
+  ['no-agent-check', ['agent-check', 'no']],
+  ['no-check-send-proxy', ['check-send-proxy', 'no']],
+  ['send-proxy', ['send-proxy', 'v1']],
+  ['send-proxy-v2', ['send-proxy', 'v2']],
+  ['send-proxy-v2-ssl', ['send-proxy', 'v2']],
+  ['send-proxy-v2-ssl-cn', ['send-proxy', 'v2']],
+  ['no-send-proxy', ['send-proxy', 'no']],
+  ['no-send-proxy-v2', ['send-proxy', 'no']]
+])
 
-/** The words of a line that are carried over; `check` is 'yes' or 'no'. Everything else is reported. */
+/** A line's own words over those of default-server. */
+const over = (base: ReadonlyMap<string, string>, own: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+  new Map([...base, ...own])
+
+/** The words of a line that are carried over; those without a value are 'yes' or 'no'. Everything else is reported. */
 function parseWords(line: Directive, from: number, report: Report): Map<string, string> {
   const values = new Map<string, string>()
   for (let i = from; i < line.words.length; i++) {
@@ -95,19 +102,22 @@ function parseWords(line: Directive, from: number, report: Report): Map<string, 
       report.add('changed', line, word, 'not understood: left out. Is it spelled right?')
       continue
     }
+    if (word === 'source') {
+      const { origin, taken } = takeSource(line, i + 1, report)
+      values.set('source', origin.address)
+      values.set('usesrc', origin.isTransparent ? 'yes' : 'no')
+      i += taken
+      continue
+    }
     const value = known.hasValue ? line.words[++i] : 'yes'
     if (value === undefined) report.add('error', line, word, 'its value is missing')
     else if (known.leftover !== undefined) report.add(known.leftover.level, line, word, known.leftover.text)
-    else if (word === 'on-marked-down') reviewMarkedDown(line, value, report)
-    else if (word === 'check' || word === 'no-check') values.set('check', word === 'check' ? 'yes' : 'no')
-    if (value !== undefined && known.leftover === undefined && word !== 'check') values.set(word, value)
+    else {
+      const [key, set] = FLAGS.get(word) ?? [word, value]
+      values.set(key, set)
+    }
   }
   return values
-}
-
-function reviewMarkedDown(line: Directive, value: string, report: Report): void {
-  if (value !== 'shutdown-sessions')
-    report.add('error', line, 'on-marked-down', `must be shutdown-sessions, not \`${value}\``)
 }
 
 /** ADDRESS:PORT of a server, or undefined when vipd cannot reach it that way (the report says why). */

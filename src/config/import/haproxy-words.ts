@@ -3,12 +3,11 @@ import { type Leftover, leftovers } from './keepalived-words.js'
 const SYSTEMD = 'systemd’s job:'
 const ENGINE = 'tuning of haproxy’s engine: vipd chooses for itself'
 const TLS = 'TLS ends at the server: vipd passes bytes as they are'
-const LOGS = 'vipd writes one structured log to stdout, where journald keeps it; syslog is carried over in later work'
-const CONNECTION_LOGS = 'vipd logs changes of state, not single connections'
+const BUILT_IN = 'built in'
 const HTTP = 'has a meaning in HTTP mode only, haproxy ignores it here too'
-const LATER = 'not carried over yet (later work)'
-const STATS = '`vipd status` tells the same; `admin: { listen: 127.0.0.1:8404 }` gives it as JSON'
-const RULES = 'vipd has no rules (later work): every connection is let in and goes to the servers of this service'
+const STATS =
+  '`vipd status` tells the same; `admin: { listen: 127.0.0.1:8404 }` has /status.json, /metrics and /healthz'
+const RULES = 'vipd has no such rules: every connection that `deny` and `allow` let in goes on'
 const AUTOMATIC = 'automatic: vipd takes what it needs'
 
 /** Keywords of `global`. */
@@ -27,19 +26,21 @@ export const GLOBAL_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
     'vipd is one process with a thread for each core (`nbthread` sets another number). haproxy 2.5 and later refuse this line; before, each process had its own maxconn, health checks and turn of servers',
     'nbproc'
   ),
-  ...leftovers('warning', LOGS, 'log, log-tag, log-send-hostname, localpeer'),
-  ...leftovers('warning', '`vipd status` and /run/vipd/vipd.sock take its place', 'stats'),
-  ...leftovers('warning', AUTOMATIC, 'ulimit-n, fd-hard-limit, strict-limits, maxpipes, default-path'),
+  ...leftovers('warning', 'an RFC 3164 line has the host’s name anyway', 'log-send-hostname'),
+  ...leftovers('warning', 'only a name', 'localpeer'),
   ...leftovers(
     'warning',
-    TLS,
-    'ca-base, crt-base, key-base, maxsslconn, maxsslrate, ssl-server-verify, issuers-chain-path'
+    '`vipd status`, `vipd server` and /run/vipd/vipd.sock (`admin.socket`) take its place',
+    'stats'
   ),
+  ...leftovers('warning', AUTOMATIC, 'ulimit-n, fd-hard-limit, strict-limits, maxpipes, default-path'),
+  ...leftovers('warning', TLS, 'key-base, maxsslconn, maxsslrate, issuers-chain-path'),
+  ...leftovers('warning', 'vipd makes all first checks at once', 'max-spread-checks'),
   ...leftovers(
     'warning',
     ENGINE,
     'cpu-map, cpu-policy, numa-cpu-mapping, thread-groups, thread-group, nosplice, noepoll, nopoll',
-    'noreuseport, nogetaddrinfo, busy-polling, set-dumpable, max-spread-checks, insecure-fork-wanted',
+    'noreuseport, nogetaddrinfo, busy-polling, set-dumpable, insecure-fork-wanted',
     'insecure-setuid-wanted, profiling, mworker-max-reloads, setcap, expose-experimental-directives',
     'close-spread-time'
   ),
@@ -50,7 +51,18 @@ export const GLOBAL_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
     'a reload of vipd forgets nothing',
     'server-state-base, server-state-file, stats-file, shm-stats-file'
   ),
-  ...leftovers('changed', LATER, 'maxconnrate, maxsessrate, maxcomprate, external-check, grace, maxcompcpuusage'),
+  ...leftovers(
+    'warning',
+    'vipd gives the virtual address up first and accepts until it is gone; `hard_stop_after` is for the sessions',
+    'grace'
+  ),
+  ...leftovers(
+    'changed',
+    'a limit of new sessions in a second is `rate_limit` of a service: vipd has none for all together',
+    'maxconnrate, maxsessrate'
+  ),
+  ...leftovers('warning', HTTP, 'maxcomprate, maxcompcpuusage'),
+  ...leftovers('warning', 'vipd needs no leave to run the programs of its checks', 'external-check'),
   ...leftovers('changed', 'vipd has no scripting', 'lua-load, lua-load-per-thread, lua-prepend-path'),
   ...leftovers(
     'changed',
@@ -61,15 +73,22 @@ export const GLOBAL_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
 
 /** Keywords of `defaults`, `listen`, `frontend` and `backend`; those with a second word that matters stand with it. */
 export const PROXY_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
-  ...leftovers('warning', LOGS, 'log, log-tag, option log-health-checks, option log-separate-errors'),
+  ...leftovers('warning', 'vipd’s log says the name of the service in each line', 'log-tag'),
+  ...leftovers('warning', `${BUILT_IN}: each change of a check’s result is logged`, 'option log-health-checks'),
+  ...leftovers('warning', `${BUILT_IN}: counters count while a session lives`, 'option contstats'),
   ...leftovers(
     'warning',
-    CONNECTION_LOGS,
-    'option tcplog, option httplog, option dontlognull, option dontlog-normal, option logasap',
-    'log-format, log-format-sd, error-log-format, unique-id-format, unique-id-header, log-steps',
-    'option httpslog'
+    `${BUILT_IN}: a session that did not end well has level warning`,
+    'option log-separate-errors'
   ),
-  ...leftovers('warning', STATS, 'stats, option contstats, option socket-stats, monitor-uri, monitor, monitor-net'),
+  ...leftovers('warning', 'a record is written when a session ends, and has all of it', 'option logasap, log-steps'),
+  ...leftovers(
+    'warning',
+    'a session without a byte leaves a record like any other: `session_log: errors` has those that went wrong alone',
+    'option dontlognull'
+  ),
+  ...leftovers('warning', HTTP, 'log-format-sd, error-log-format, unique-id-format, unique-id-header, option httpslog'),
+  ...leftovers('warning', STATS, 'stats, option socket-stats, monitor-uri, monitor, monitor-net'),
   ...leftovers(
     'warning',
     HTTP,
@@ -81,9 +100,8 @@ export const PROXY_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
     'errorloc303, errorfiles, http-request, http-response, http-after-response, http-reuse',
     'http-error, compression, cookie, capture, redirect, timeout http-request',
     'timeout http-keep-alive, timeout tarpit, option nolinger-http, http-send-name-header',
-    'max-keep-alive-queue, option disable-h2-upgrade'
+    'max-keep-alive-queue, option disable-h2-upgrade, retry-on'
   ),
-  ...leftovers('warning', 'vipd has no queue: a session goes to a server at once', 'timeout queue, fullconn'),
   ...leftovers(
     'warning',
     ENGINE,
@@ -92,56 +110,40 @@ export const PROXY_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
   ),
   ...leftovers(
     'warning',
-    'built in: vipd always splices',
+    `${BUILT_IN}, as soon as a session moves much`,
     'option splice-auto, option splice-request, option splice-response'
   ),
-  ...leftovers('warning', 'only a name', 'description'),
   ...leftovers(
     'warning',
-    'belongs to an algorithm that is not carried over',
-    'hash-type, hash-balance-factor, hash-preserve-affinity'
+    'a connection to a server that is given up is reset, one to a client is closed',
+    'option nolinger'
   ),
+  ...leftovers(
+    'changed',
+    'vipd gives a client up that has gone without a word while it waits; one that has sent something first still gets its server, as without this option',
+    'option abortonclose'
+  ),
+  ...leftovers('warning', 'only a name', 'description'),
+  ...leftovers('warning', 'the limit of a server is its `maxconn`, whatever the load', 'fullconn'),
+  ...leftovers('changed', 'vipd’s hash knows no such bound: left out', 'hash-balance-factor, hash-preserve-affinity'),
   ...leftovers('warning', 'a reload of vipd forgets nothing', 'load-server-state-from-file, server-state-file-name'),
   ...leftovers('warning', 'servers have fixed addresses in vipd', 'resolve-prefer'),
-  ...leftovers('warning', 'the check is a plain TCP connect', 'option tcp-check'),
   ...leftovers('warning', TLS, 'timeout client-hs'),
+  ...leftovers('changed', RULES, 'use-server, tcp-response, block, filter, force-persist, ignore-persist'),
   ...leftovers(
     'changed',
-    'a session of which one side has closed ends by the other timeouts (later work)',
-    'timeout client-fin, timeout server-fin'
-  ),
-  ...leftovers(
-    'changed',
-    'HTTP checks are later work. Until then the check is TCP: it proves that the port answers, not that the server is ready',
-    'option httpchk, http-check'
-  ),
-  ...leftovers(
-    'changed',
-    'it sent an SSLv3 hello, and took even an alert as success. The check is TCP now: no handshake, no errors in the servers’ logs',
-    'option ssl-hello-chk'
-  ),
-  ...leftovers(
-    'changed',
-    'scripted checks are not carried over: the check is TCP',
-    'tcp-check, option smtpchk, option mysql-check, option pgsql-check, option redis-check',
-    'option ldap-check, option spop-check, option external-check, external-check, option lb-agent-chk'
-  ),
-  ...leftovers(
-    'changed',
-    RULES,
-    'acl, use_backend, use-server, tcp-request, tcp-response, block, filter, force-persist',
-    'ignore-persist'
-  ),
-  ...leftovers(
-    'changed',
-    'clients are not kept on one server: roundrobin for each connection',
+    'vipd keeps no tables. To keep a client on one server: `balance: source` with `hash_type: consistent`; to limit it: `source_maxconn`',
     'stick-table, stick, persist, option persist, appsession'
   ),
   ...leftovers(
     'changed',
-    LATER,
-    'source, rate-limit, option abortonclose, option nolinger, email-alert, option transparent',
-    'transparent, retry-on, max-session-srv-conns, option allbackups, declare, server-template',
-    'dispatch, option log-backend'
+    'programs of checks get other arguments than in haproxy: `check: { type: exec, command: … }`',
+    'external-check'
+  ),
+  ...leftovers('changed', 'vipd mails of VRRP, not of servers: `log.syslog` tells of them', 'email-alert'),
+  ...leftovers(
+    'changed',
+    'vipd has no counterpart: left out',
+    'option transparent, transparent, max-session-srv-conns, declare, server-template, dispatch, option log-backend'
   )
 ])

@@ -1,8 +1,11 @@
 import { argumentOf, type Directive, keywordOf } from './directive.js'
+import { v4PortsOf } from './haproxy-bind.js'
+import { importLog } from './haproxy-log.js'
 import { parseHaproxy } from './haproxy-parser.js'
+import { plansOf } from './haproxy-plan.js'
 import { orphans, reviewGlobal, reviewProxy, reviewSection, withComments } from './haproxy-review.js'
-import { linesOf, modeOf, proxiesOf, type Section, settingOf } from './haproxy-section.js'
-import { importService, isDisabled, sectionTitle } from './haproxy-service.js'
+import { proxiesOf, type Section } from './haproxy-section.js'
+import { type Globals, importService, isLimit, type ServicePlan, sectionTitle } from './haproxy-service.js'
 import type { Report } from './report.js'
 import { durationNode, type Entry, entry, type Item, list, type Node, numberOr } from './yaml-tree.js'
 
@@ -15,119 +18,95 @@ export function importHaproxy(text: string, report: Report): Entry[] {
   for (const section of sections) reviewSection(section, report)
   const last = (keyword: string): Directive | undefined => globalLines.findLast((line) => keywordOf(line) === keyword)
   const proxies = proxiesOf(sections, report)
-  const globals = { maxconn: last('maxconn'), spread: last('spread-checks') }
-  const used = pairs(proxies, report)
-  for (const one of new Set(used.flat())) reviewProxy(one, report)
-  const items = used.flatMap(([front, back]): Item[] => {
-    const clean = withComments(front)
-    const service = importService(clean, front === back ? clean : withComments(back), globals, report)
-    return service === undefined ? [] : [service]
-  })
+  const plans = plansOf(proxies, report)
+  const used = [...new Set(plans.flatMap(({ front, back }) => [front, back]))]
+  for (const one of used) reviewProxy(one, report)
+  const globals = globalsOf(globalLines, proxies, report)
+  const items = importPlans(plans, globals, report)
   for (const one of proxies.filter(({ kind }) => kind === 'defaults')) {
     reviewProxy(one, report)
     if (proxies.some(({ kind }) => kind !== 'defaults')) report.carry(one.head)
   }
-  reviewSharedLimit(items.length, globals.maxconn, report)
   if (items.length === 0) return []
   const above = sections.filter((one) => ['global', 'defaults'].includes(keywordOf(one))).flatMap(orphans)
+  const log = importLog(globalLines, used, report)
+  const scalars = [
+    ['maxconn', 'maxconn', numberOr],
+    ['nbthread', 'nbthread', numberOr],
+    ['hard_stop_after', 'hard-stop-after', (word: string) => durationNode(word, 'ms')]
+  ] as const
   return [
-    ...globalEntry('nbthread', numberOr(argumentOf(last('nbthread') ?? top)), last('nbthread'), report),
-    ...globalEntry(
-      'hard_stop_after',
-      durationNode(argumentOf(last('hard-stop-after') ?? top), 'ms'),
-      last('hard-stop-after'),
-      report
-    ),
+    ...scalars.flatMap(([key, keyword, nodeOf]) => {
+      const line = last(keyword)
+      return line === undefined || !isLimit(line) ? [] : [globalEntry(key, nodeOf(argumentOf(line)), line, report)]
+    }),
+    ...(log === undefined ? [] : [log]),
     entry('proxy', list(items), { above, place: { file: report.file, line: 1 } })
   ]
 }
 
-const MAX_SERVICES = 256
+/** The services that can be had: a route to one that cannot is left out, and so is one that no route leads to any more. */
+function importPlans(plans: readonly ServicePlan[], globals: Globals, report: Report): Item[] {
+  const made = (plan: ServicePlan): Item | undefined => {
+    const front = withComments(plan.front)
+    const back = plan.front === plan.back ? front : withComments(plan.back)
+    return importService({ ...plan, front, back }, globals, report)
+  }
+  const routed = plans.filter(({ isRouted }) => isRouted).map((plan) => ({ plan, item: made(plan) }))
+  const gone = new Set(routed.filter(({ item }) => item === undefined).map(({ plan }) => plan.name))
+  const wanted = new Set<string>()
+  const fronts = plans
+    .filter(({ isRouted }) => !isRouted)
+    .flatMap((plan): Item[] => {
+      const routes = plan.routes.filter(({ service }) => !gone.has(service))
+      const item = made({ ...plan, routes })
+      if (item === undefined) return []
+      for (const { service } of routes) wanted.add(service)
+      for (const { line, back } of plan.routes.filter(({ service }) => gone.has(service))) {
+        report.add('changed', line, 'use_backend', `${back.name} is left out, so these names go where the others go`)
+      }
+      return [item]
+    })
+  const behind = routed.flatMap(({ plan, item }): Item[] => {
+    if (item === undefined) return []
+    if (wanted.has(plan.name)) return [item]
+    report.add('changed', plan.back.head, sectionTitle(plan.back), 'no frontend that is left leads here: left out')
+    return []
+  })
+  return [...fronts, ...behind]
+}
 
-function globalEntry(key: string, node: Node, line: Directive | undefined, report: Report): Entry[] {
-  if (line === undefined) return []
+function globalEntry(key: string, node: Node, line: Directive, report: Report): Entry {
   report.carry(line)
-  return [entry(key, node, { above: line.above, beside: line.beside, place: { file: report.file, line: line.line } })]
+  return entry(key, node, { above: line.above, beside: line.beside, place: { file: report.file, line: line.line } })
 }
 
-function reviewSharedLimit(services: number, line: Directive | undefined, report: Report): void {
-  if (services < 2 || line === undefined) return
-  report.add('changed', line, 'maxconn', 'was the limit of all sections together; in vipd each service has its own')
-}
-
-/** Each service as its frontend and its backend; a listen section is both. */
-function pairs(proxies: readonly Section[], report: Report): [Section, Section][] {
-  const backends = new Map(
-    proxies.filter(({ kind }) => kind === 'backend' || kind === 'listen').map((one) => [one.name, one])
-  )
-  const reached = new Set<Section>()
-  const found: [Section, Section][] = []
-  for (const front of proxies.filter(({ kind }) => kind === 'listen' || kind === 'frontend')) {
-    const back = front.kind === 'listen' ? front : backendOf(front, backends, report)
-    if (back === undefined) continue
-    if (reached.has(back))
-      report.add(
-        'warning',
-        front.head,
-        sectionTitle(front),
-        `shares its backend ${back.name} with another: each service checks the servers for itself`
-      )
-    reached.add(back)
-    if (isUsable(front, back, report)) found.push([front, back])
+function globalsOf(lines: readonly Directive[], proxies: readonly Section[], report: Report): Globals {
+  const last = (keyword: string): Directive | undefined => lines.findLast((line) => keywordOf(line) === keyword)
+  const value = (keyword: string): string => last(keyword)?.words[1] ?? ''
+  for (const keyword of ['ca-base', 'crt-base', 'ssl-server-verify']) {
+    const line = last(keyword)
+    if (line !== undefined) report.carry(line)
   }
-  for (const back of proxies.filter((one) => one.kind === 'backend' && !reached.has(one))) {
-    report.add('changed', back.head, sectionTitle(back), `no \`default_backend\` leads here: left out${span(back)}`)
+  const isUnverified = value('ssl-server-verify') === 'none'
+  const verify = last('ssl-server-verify')
+  if (isUnverified && verify !== undefined) {
+    const text =
+      'no check looks at a certificate, unless its server says otherwise: whoever answers is taken for the server'
+    report.add('trap', verify, 'ssl-server-verify none', text)
   }
-  if (found.length > MAX_SERVICES) {
-    report.add(
-      'error',
-      found[MAX_SERVICES]?.[0].head ?? { line: 1 },
-      '',
-      `more than ${MAX_SERVICES} services: this is no job for vipd`
-    )
+  const binds = proxies.flatMap(({ own }) => own.filter((line) => keywordOf(line) === 'bind'))
+  return {
+    lines,
+    maxconn: lines.findLast((line) => keywordOf(line) === 'maxconn' && isLimit(line)),
+    spread: last('spread-checks'),
+    tls: {
+      isUnverified,
+      caBase: value('ca-base'),
+      crtBase: value('crt-base')
+    },
+    v4Ports: new Set(v4PortsOf(binds))
   }
-  return found.slice(0, MAX_SERVICES)
-}
-
-function backendOf(front: Section, backends: ReadonlyMap<string, Section>, report: Report): Section | undefined {
-  const line = settingOf(front, 'default_backend')
-  if (line === undefined) {
-    const why =
-      linesOf(front, 'use_backend').length > 0
-        ? 'only rules say where it leads, and vipd has none'
-        : 'it has no `default_backend`'
-    report.add('changed', front.head, sectionTitle(front), `${why}: left out${span(front)}`)
-    return undefined
-  }
-  const back = backends.get(argumentOf(line))
-  if (back === undefined) report.add('error', line, 'default_backend', `there is no \`backend ${argumentOf(line)}\``)
-  else report.carry(line)
-  return back
-}
-
-/** vipd is TCP: sections in HTTP mode, and those that are switched off, are left out whole. */
-function isUsable(front: Section, back: Section, report: Report): boolean {
-  const odd = [front, back].find((one) => modeOf(one) !== 'tcp')
-  if (odd !== undefined) {
-    const hasStats = linesOf(front, 'stats').length > 0
-    const instead = hasStats
-      ? '. In its place: `vipd status`, or `/status.json` of `admin: { listen: 127.0.0.1:8404 }`'
-      : ''
-    report.add(
-      'changed',
-      front.head,
-      sectionTitle(front),
-      `mode ${modeOf(odd)}, and vipd is TCP only: left out${span(front)}${instead}`
-    )
-  } else if (isDisabled(front)) {
-    report.add('changed', front.head, sectionTitle(front), `\`disabled\`: left out${span(front)}`)
-  }
-  return odd === undefined && !isDisabled(front)
-}
-
-function span(proxy: Section): string {
-  const last = proxy.own.at(-1)?.line ?? proxy.head.line
-  return last === proxy.head.line ? '' : `, lines ${proxy.head.line} to ${last}`
 }
 
 /** Takes out what only haproxy itself can read, and says so. */

@@ -29,6 +29,8 @@ export type TrackedKind = 'vrrp_script' | 'vrrp_track_file' | 'vrrp_track_proces
 export interface Tracked {
   readonly weight: number
   readonly reverse: boolean
+  /** It watches what vipd takes the place of, and is left out. */
+  readonly isGone: boolean
 }
 
 /** The kind of a top-level block that can be tracked, or undefined. */
@@ -47,8 +49,14 @@ export function trackedKind(block: Directive): TrackedKind | undefined {
   }
 }
 
-/** Weight and direction of every block that can be tracked, by kind and the name that keepalived knows it by. */
-export function trackedBlocks(lines: readonly Directive[]): ReadonlyMap<TrackedKind, ReadonlyMap<string, Tracked>> {
+/**
+ * Weight and direction of every block that can be tracked, by kind and the name that keepalived knows it by.
+ * @param isGone whether a block watches what vipd takes the place of
+ */
+export function trackedBlocks(
+  lines: readonly Directive[],
+  isGone: (block: Directive) => boolean
+): ReadonlyMap<TrackedKind, ReadonlyMap<string, Tracked>> {
   const kinds = new Map<TrackedKind, Map<string, Tracked>>()
   for (const block of lines) {
     const kind = trackedKind(block)
@@ -56,7 +64,8 @@ export function trackedBlocks(lines: readonly Directive[]): ReadonlyMap<TrackedK
     const weight = block.block?.findLast((line) => keywordOf(line) === 'weight')
     const number = Number(weight === undefined ? (kind === 'vrrp_track_file' ? 1 : 0) : argumentOf(weight))
     const known = kinds.get(kind) ?? new Map<string, Tracked>()
-    kinds.set(kind, known.set(nameFrom(argumentOf(block)), { weight: number, reverse: weight?.words[2] === 'reverse' }))
+    const reverse = weight?.words[2] === 'reverse'
+    kinds.set(kind, known.set(nameFrom(argumentOf(block)), { weight: number, reverse, isGone: isGone(block) }))
   }
   return kinds
 }

@@ -61,9 +61,10 @@ function trackNode(
   }
   const kind = KINDS[key]
   const name = kind === undefined ? given : nameFrom(given)
-  const base = kind === undefined ? { weight: 0, reverse: false } : scope.tracked.get(kind)?.get(name)
+  const base = kind === undefined ? { weight: 0, reverse: false, isGone: false } : scope.tracked.get(kind)?.get(name)
   if (base === undefined)
     return say('warning', `there is no such ${kind}, and keepalived ignores this line too: left out`)
+  if (base.isGone) return say('changed', 'watches haproxy: left out, vipd watches its own proxy')
   if (key === 'track_interface' && name === scope.interfaceName) {
     return say('warning', 'the instance’s own interface is always tracked: when it is down, that is a fault')
   }

@@ -3,6 +3,7 @@ import { flagOf, nameFrom } from './keepalived-draft.js'
 import { canMail, type GlobalDefaults, globalLines, importGlobals } from './keepalived-globals.js'
 import { importGroup, memberNames } from './keepalived-group.js'
 import { importInstance } from './keepalived-instance.js'
+import { lintKeepalived, watchesHaproxy } from './keepalived-lint.js'
 import { runsScripts } from './keepalived-notify.js'
 import { parseKeepalived } from './keepalived-parser.js'
 import { readable } from './keepalived-readable.js'
@@ -16,12 +17,17 @@ const LISTS = ['vrrp_script', 'vrrp_track_file', 'vrrp_track_process', 'vrrp_syn
 
 type List = (typeof LISTS)[number]
 
-/** keepalived.conf → the top-level keys of a vipd configuration; everything else about it is in the report. */
-export function importKeepalived(text: string, report: Report): Entry[] {
+/**
+ * keepalived.conf → the top-level keys of a vipd configuration; everything else about it is in the report.
+ * @param replacesHaproxy haproxy.cfg is imported too: what watches haproxy would fail on every node
+ */
+export function importKeepalived(text: string, report: Report, replacesHaproxy: boolean): Entry[] {
   const top = parseKeepalived(text, report)
   const lines = readable(top.block ?? [], text, report)
   const globals = importGlobals(lines, report)
-  const items = importBlocks(lines, globals.defaults, report)
+  const isGone = (block: Directive): boolean => replacesHaproxy && watchesHaproxy(block)
+  const items = importBlocks(lines, globals.defaults, isGone, report)
+  lintKeepalived(lines, isGone, report)
   const lists = new Map<List, Item[]>(LISTS.map((key) => [key, []]))
   const open = globals.entry === undefined ? globals.comments : []
   let behind: readonly string[] = open
@@ -51,10 +57,11 @@ interface Found {
 function importBlocks(
   lines: readonly Directive[],
   globals: GlobalDefaults,
+  isGone: (block: Directive) => boolean,
   report: Report
 ): ReadonlyMap<Directive, Found> {
   const found = new Map<Directive, Found>()
-  const tracked = trackedBlocks(lines)
+  const tracked = trackedBlocks(lines, isGone)
   const groups = lines.filter((line) => keywordOf(line) === 'vrrp_sync_group')
   const grouped = new Map(groups.flatMap((group) => memberNames(group).map((name) => [name, countsWeights(group)])))
   const scope = { globals, tracked, grouped, keyFiles: new Map<string, string>(), canMail: canMail(lines) }
@@ -67,7 +74,11 @@ function importBlocks(
   }
   for (const line of lines) {
     const kind = trackedKind(line)
-    if (kind !== undefined) found.set(line, { list: kind, item: importTracked(line, kind, report) })
+    if (kind !== undefined && isGone(line)) {
+      const text =
+        'watches haproxy, which does not run any more: it would fail on every node. Left out; vipd watches its own proxy, and gives the address up without it'
+      report.add('changed', line, line.words.slice(0, 2).join(' '), text)
+    } else if (kind !== undefined) found.set(line, { list: kind, item: importTracked(line, kind, report) })
     else if (keywordOf(line) === 'vrrp_sync_group') {
       const item = importGroup(line, { tracked, instances, canMail: scope.canMail }, report)
       if (item !== undefined) found.set(line, { list: 'vrrp_sync_group', item })

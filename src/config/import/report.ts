@@ -1,8 +1,8 @@
 /**
- * warning: harmless leftover. changed: vipd behaves differently.
+ * warning: harmless leftover. changed: vipd behaves differently. trap: was wrong before, and is carried over as it is.
  * error: cannot be understood, nothing is written. refused: understood, but not something an import can do.
  */
-export type Level = 'warning' | 'changed' | 'error' | 'refused'
+export type Level = 'warning' | 'changed' | 'trap' | 'error' | 'refused'
 
 /** One thing to say about one line of an old file. */
 export interface Note {
@@ -61,11 +61,14 @@ export function formatReport(notes: readonly Note[], carried: number, { colour }
   if (failures.length > 0) return formatFailures(failures, colour)
   const warnings = merge(notes.filter((note) => note.level === 'warning'))
   const changes = merge(notes.filter((note) => note.level === 'changed'))
+  const traps = merge(notes.filter((note) => note.level === 'trap'))
   const parts: string[] = []
   if (warnings.length > 0) parts.push(section('Not carried over, harmless:', warnings, colour))
   if (changes.length > 0) parts.push(section('CHANGED: vipd behaves differently here, please read:', changes, colour))
+  if (traps.length > 0) parts.push(section('Traps in the old files, whatever runs them:', traps, colour))
   const change = changes.length === 1 ? 'changes' : 'change'
-  parts.push(`${carried} carried over, ${count(warnings.length, 'warning')}, ${changes.length} ${change} behaviour\n`)
+  const sums = [`${carried} carried over`, count(warnings.length, 'warning'), `${changes.length} ${change} behaviour`]
+  parts.push(`${[...sums, count(traps.length, 'trap')].join(', ')}\n`)
   return parts.join('\n')
 }
 
@@ -102,10 +105,24 @@ function merge(notes: readonly Note[]): Merged[] {
   return [...seen.values()]
 }
 
-const COLOURS: Readonly<Record<Level, string>> = { warning: '33', changed: '1;31', error: '1;31', refused: '1;31' }
+const COLOURS: Readonly<Record<Level, string>> = {
+  warning: '33',
+  changed: '1;31',
+  trap: '1;35',
+  error: '1;31',
+  refused: '1;31'
+}
+
+const TAGS: Readonly<Record<Level, string>> = {
+  warning: 'warning: ',
+  changed: 'CHANGED: ',
+  trap: 'trap: ',
+  error: '',
+  refused: ''
+}
 
 function formatNote(note: Merged, colour: boolean): string {
-  const tag = note.level === 'changed' ? 'CHANGED: ' : note.level === 'warning' ? 'warning: ' : ''
+  const tag = TAGS[note.level]
   const painted = colour && tag !== '' ? `\u001b[${COLOURS[note.level]}m${tag.trim()}\u001b[0m ` : tag
   const subject = note.subject === '' ? '' : `${printable(note.subject)}: `
   const also =

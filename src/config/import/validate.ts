@@ -2,17 +2,20 @@ import type * as z from 'zod'
 import type { Path } from '../problem.js'
 import { crossCheck } from '../rules.js'
 import { configSchema } from '../schema.js'
+import { writtenIn } from '../written.js'
 import type { Note } from './report.js'
-import type { Entry, Item, Node, Place } from './yaml-tree.js'
+import { type Entry, type Item, type Node, type Place, plain } from './yaml-tree.js'
 
 /** Everything that `vipd check` would refuse in what is about to be written, told at the lines it came from. */
 export function validate(root: readonly Entry[], fallback: Place): Note[] {
   const top: Node = { kind: 'map', entries: root, flow: false, tail: [] }
   const parsed = configSchema.safeParse(plain(top))
   if (parsed.success) {
-    return crossCheck(parsed.data)
-      .filter((problem) => problem.severity === 'error')
-      .map((problem) => note(top, problem.path, problem.message, fallback))
+    return crossCheck(parsed.data, writtenIn(plain(top))).flatMap(({ path, message, severity }) => {
+      if (severity === 'error') return [note(top, path, message, fallback)]
+      // What the old files say of services, and `vipd check` will say too.
+      return path[0] === 'proxy' ? [{ ...note(top, path, message, fallback), level: 'trap' as const }] : []
+    })
   }
   return parsed.error.issues.flatMap(flatten).map(({ path, message }) => {
     const { node } = locate(top, path, fallback)
@@ -70,17 +73,5 @@ function childOf(node: Node, part: string | number): Item | undefined {
       return node.entries.find((one) => one.key === part)
     case 'list':
       return node.items[Number(part)]
-  }
-}
-
-/** The value that YAML would be read back as. */
-export function plain(node: Node): unknown {
-  switch (node.kind) {
-    case 'scalar':
-      return node.value
-    case 'map':
-      return Object.fromEntries(node.entries.map((one) => [one.key, plain(one.node)]))
-    case 'list':
-      return node.items.map((one) => plain(one.node))
   }
 }

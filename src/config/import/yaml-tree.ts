@@ -92,3 +92,15 @@ export const item = (node: Node, from?: Partial<Comments> & { place?: Place | un
 /** A line that is left out leaves its comments behind, and itself when it had one of its own. */
 export const leftBehind = (directive: Directive): readonly string[] =>
   directive.beside === '' ? directive.above : [...directive.above, asComment(directive)]
+
+/** The value that YAML would be read back as. */
+export function plain(node: Node): unknown {
+  switch (node.kind) {
+    case 'scalar':
+      return node.value
+    case 'map':
+      return Object.fromEntries(node.entries.map((one) => [one.key, plain(one.node)]))
+    case 'list':
+      return node.items.map((one) => plain(one.node))
+  }
+}

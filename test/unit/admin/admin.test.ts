@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
-import { createServer as createTcpServer } from 'node:net'
+import { createConnection, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { getStatus, postReload } from '../../../src/admin/client.js'
+import { getSessions, getStatus, postKill, postReload, postServer } from '../../../src/admin/client.js'
 import { AdminServer, isAnswering } from '../../../src/admin/server.js'
 import { type Control, isHealthy, type ReloadVerdict, type Status } from '../../../src/admin/status.js'
+import { fakeControl } from '../../fakes/control.js'
 import { status } from '../../fakes/status.js'
 
 const verdict: ReloadVerdict = {
@@ -16,7 +17,7 @@ const verdict: ReloadVerdict = {
   changes: ['a: 1 → 2']
 }
 
-const quiet: Control = { status: async () => status(), reload: async () => verdict, events: () => [] }
+const quiet = fakeControl({ reload: async () => verdict })
 
 /** A folder of this test's own; tap's has a name that is too long for the path of a socket. */
 function folderOf(t: Test): string {
@@ -35,7 +36,12 @@ async function serve(t: Test, overrides: Partial<Control> = {}) {
   return { path, server, errors, control }
 }
 
-const ask = (socketPath: string, method: string, path: string): Promise<{ code: number; body: string }> =>
+const ask = (
+  socketPath: string,
+  method: string,
+  path: string,
+  sent?: string | Buffer
+): Promise<{ code: number; body: string }> =>
   new Promise((resolve, reject) => {
     request({ socketPath, method, path, agent: false }, (incoming) => {
       let body = ''
@@ -45,7 +51,7 @@ const ask = (socketPath: string, method: string, path: string): Promise<{ code: 
       incoming.on('end', () => resolve({ code: incoming.statusCode ?? 0, body }))
     })
       .on('error', reject)
-      .end()
+      .end(sent)
   })
 
 t.test('client and server agree', async (t) => {
@@ -94,7 +100,10 @@ t.test('over TCP only what is read-only', async (t) => {
   })
   await server.listenTcp('127.0.0.1', port)
   t.equal((await fetch(`http://127.0.0.1:${port}/status.json`)).status, 200)
-  t.equal((await fetch(`http://127.0.0.1:${port}/v1/reload`, { method: 'POST' })).status, 404)
+  for (const path of ['reload', 'server', 'sessions/kill'])
+    t.equal((await fetch(`http://127.0.0.1:${port}/v1/${path}`, { method: 'POST', body: '{}' })).status, 404, path)
+  for (const path of ['sessions', 'events'])
+    t.equal((await fetch(`http://127.0.0.1:${port}/v1/${path}`)).status, 404, path)
   const second = new AdminServer(quiet, () => undefined)
   await t.rejects(second.listenTcp('127.0.0.1', port), { code: 'LISTEN_FAILED' })
 })
@@ -108,6 +117,128 @@ t.test('a status that cannot be told is answered, logged, and an error of the cl
   t.equal((await ask(path, 'GET', '/v1/status')).code, 500)
   t.match(errors, [{ message: 'no counters' }])
   await t.rejects(getStatus(path), { name: 'VipdError', message: /answers GET \/v1\/status by 500/ })
+})
+
+t.test('an order to a server goes through, and its answer comes back', async (t) => {
+  const asked: unknown[] = []
+  const { path } = await serve(t, {
+    orderServer: (name, order) => {
+      asked.push([name, order])
+      return name.server === 'a1' ? { ok: true, status: 'DRAIN', detail: 'x' } : { ok: false, error: 'no such server' }
+    }
+  })
+  const name = { service: 'api', server: 'a1' }
+  t.strictSame(await postServer(path, name, { kind: 'state', state: 'drain' }), { status: 'DRAIN', detail: 'x' })
+  t.strictSame(await postServer(path, name, { kind: 'weight', weight: 0 }), { status: 'DRAIN', detail: 'x' })
+  t.strictSame(asked, [
+    [name, { kind: 'state', state: 'drain' }],
+    [name, { kind: 'weight', weight: 0 }]
+  ])
+  await t.rejects(postServer(path, { service: 'api', server: 'a2' }, { kind: 'state', state: 'ready' }), {
+    code: 'REFUSED',
+    message: 'no such server'
+  })
+})
+
+t.test('sessions are asked for and ended, by numbers or by server', async (t) => {
+  const asked: unknown[] = []
+  const { path } = await serve(t, {
+    sessions: async (query) => {
+      asked.push(query)
+      return query.service === 'nix' ? { ok: false, error: 'no such service' } : { ok: true, sessions: [], total: 7 }
+    },
+    killSessions: async (query) => {
+      asked.push(query)
+      return { ok: true, ended: 1, unknown: ['0x2a'] }
+    }
+  })
+  t.strictSame(await getSessions(path, { service: 'a&b', server: 'c d', limit: 5 }), { sessions: [], total: 7 })
+  await getSessions(path, { service: null, server: null, limit: 10_000 })
+  await t.rejects(getSessions(path, { service: 'nix', server: null, limit: 1 }), { message: 'no such service' })
+  t.strictSame(await postKill(path, { ids: ['0x1f', '0x1F', '0x2a'] }), { ended: 1, unknown: ['0x2a'] })
+  await postKill(path, { service: 'api', server: 'a1' })
+  t.strictSame(asked, [
+    { service: 'a&b', server: 'c d', limit: 5 },
+    { service: null, server: null, limit: 10_000 },
+    { service: 'nix', server: null, limit: 1 },
+    { kind: 'ids', ids: [31, 42] },
+    { kind: 'server', service: 'api', server: 'a1' }
+  ])
+  t.equal((await ask(path, 'GET', '/v1/sessions')).code, 200, 'a limit of its own')
+  t.match(asked.at(-1), { limit: 100 })
+})
+
+t.test('what cannot be read is 400 with the reason, and reaches nobody', async (t) => {
+  const nobody = () => {
+    throw new Error('reached')
+  }
+  const { path, errors } = await serve(t, { orderServer: nobody, sessions: nobody, killSessions: nobody })
+  const name = { service: 'api', server: 'a1' }
+  const wrong: readonly (readonly [string, string, unknown, RegExp])[] = [
+    ['POST', '/v1/server', undefined, /JSON object/],
+    ['POST', '/v1/server', [], /JSON object/],
+    ['POST', '/v1/server', null, /JSON object/],
+    ['POST', '/v1/server', { service: 'api', state: 'ready' }, /service and server/],
+    ['POST', '/v1/server', { ...name }, /either state or weight/],
+    ['POST', '/v1/server', { ...name, state: 'drain', weight: 1 }, /either state or weight/],
+    ['POST', '/v1/server', { ...name, state: 'up' }, /ready, drain or maint/],
+    ['POST', '/v1/server', { ...name, state: 1 }, /ready, drain or maint/],
+    ['POST', '/v1/server', { ...name, weight: 257 }, /0 to 256/],
+    ['POST', '/v1/server', { ...name, weight: -1 }, /0 to 256/],
+    ['POST', '/v1/server', { ...name, weight: 1.5 }, /0 to 256/],
+    ['POST', '/v1/server', { ...name, weight: '1' }, /0 to 256/],
+    ['GET', '/v1/sessions?limit=0', undefined, /limit/],
+    ['GET', '/v1/sessions?limit=10001', undefined, /limit/],
+    ['GET', '/v1/sessions?limit=1e3', undefined, /limit/],
+    ['GET', '/v1/sessions?server=a', undefined, /service and server/],
+    ['POST', '/v1/sessions/kill', {}, /either ids/],
+    ['POST', '/v1/sessions/kill', { server: 'a1' }, /either ids/],
+    ['POST', '/v1/sessions/kill', { ids: [] }, /1 to 500/],
+    ['POST', '/v1/sessions/kill', { ids: '0x1' }, /1 to 500/],
+    ['POST', '/v1/sessions/kill', { ids: Array.from({ length: 501 }, () => '0x1') }, /1 to 500/],
+    ['POST', '/v1/sessions/kill', { ids: ['31'] }, /0x1f/],
+    ['POST', '/v1/sessions/kill', { ids: ['0xffffffffffffff'] }, /0x1f/],
+    ['POST', '/v1/sessions/kill', { ids: [31] }, /0x1f/]
+  ]
+  for (const [method, where, body, why] of wrong) {
+    const { code, body: said } = await ask(path, method, where, body === undefined ? undefined : JSON.stringify(body))
+    t.equal(code, 400, `${where} ${JSON.stringify(body)?.slice(0, 60)}`)
+    t.match(JSON.parse(said), { error: why })
+  }
+  t.equal((await ask(path, 'POST', '/v1/server', '{"service')).code, 400)
+  t.strictSame(errors, [])
+})
+
+t.test('a request that is too long is refused, not read on', async (t) => {
+  const { path, errors } = await serve(t)
+  for (const where of ['/v1/server', '/v1/sessions/kill', '/v1/reload'])
+    t.match(await ask(path, 'POST', where, Buffer.alloc(16_385, ' ')), { code: 413, body: /16384 bytes/ })
+  t.equal((await ask(path, 'POST', '/v1/reload', Buffer.alloc(16_384, ' '))).code, 200)
+  const code = await new Promise<number>((resolve, reject) => {
+    const endless = request({ socketPath: path, method: 'POST', path: '/v1/server', agent: false }, (incoming) => {
+      incoming.resume()
+      resolve(incoming.statusCode ?? 0)
+    })
+    endless.on('error', reject)
+    endless.on('close', () => reject(new Error('no answer')))
+    const more = (): void => {
+      if (!endless.destroyed) endless.write(Buffer.alloc(65_536), more)
+    }
+    more()
+    t.teardown(() => endless.destroy())
+  })
+  t.equal(code, 413)
+  t.strictSame(errors, [])
+})
+
+t.test('a client that leaves in the middle of its request is no error', async (t) => {
+  const { path, errors } = await serve(t)
+  const socket = createConnection(path)
+  socket.write('POST /v1/server HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{')
+  t.equal((await ask(path, 'GET', '/healthz')).code, 200, 'it was read meanwhile')
+  socket.destroy()
+  t.equal((await ask(path, 'GET', '/healthz')).code, 200)
+  t.strictSame(errors, [])
 })
 
 t.test('a socket that a dead daemon left is taken over, a living one is respected', async (t) => {

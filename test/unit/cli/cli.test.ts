@@ -1,17 +1,16 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { AdminServer } from '../../../src/admin/server.js'
 import type { ReloadVerdict, Status } from '../../../src/admin/status.js'
 import { statusTable } from '../../../src/cli/table.js'
 import { bytes, flow, span, wrap } from '../../../src/cli/text.js'
 import { conditionWords } from '../../../src/vrrp/condition-words.js'
+import { fakeControl } from '../../fakes/control.js'
 import { NOW, status } from '../../fakes/status.js'
+import { vipd } from './vipd.js'
 
-const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
 const golden = new URL('../../../../test/golden/status.txt', import.meta.url)
 
 t.test('the status of the seed, to the letter', async (t) => {
@@ -104,6 +103,121 @@ function inTrouble(): Status {
   }
 }
 
+const busy = new URL('../../../../test/golden/status-servers.txt', import.meta.url)
+
+/** Nearly everything that can be said of a service and its servers. */
+function inMotion(): Status {
+  const one = status()
+  const ago = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString()
+  const [first] = one.proxy
+  const [server] = first?.servers ?? []
+  if (first === undefined || server === undefined) throw new Error('the fake has a service')
+  const check = {
+    type: 'http',
+    result: 'L7OK',
+    detail: '200',
+    latency_ms: 3.2,
+    at: ago(1),
+    streak: 0,
+    rise: 2,
+    fall: 3
+  }
+  const none = { current: 0, total: 1201 }
+  const mend = 'give the check a client certificate or a token, or let anonymous requests read /readyz'
+  const servers: Status['proxy'][number]['servers'] = [
+    { ...server, check, weight: 100, effective_weight: 43.75, slowstart_percent: 43, since: ago(9) },
+    {
+      ...server,
+      name: 'apiserver02',
+      status: 'DRAIN',
+      admin: 'drain',
+      check,
+      serving: false,
+      drain: { since: ago(75), sessions_left: 12 },
+      sessions: { current: 12, total: 9 },
+      reason: 'drains by order: `vipd server https-apiserver/apiserver02 ready` ends it'
+    },
+    {
+      ...server,
+      name: 'apiserver03',
+      status: 'MAINT',
+      admin: 'maint',
+      serving: false,
+      check: { ...check, result: 'INI', detail: '', latency_ms: null },
+      sessions: none,
+      reason: 'in maintenance, by order: `vipd server https-apiserver/apiserver03 ready` brings it in'
+    },
+    {
+      ...server,
+      name: 'apiserver04',
+      status: 'DRAIN',
+      check: { ...check, result: 'L7STS', detail: `401 Unauthorized: alive, not known whether ready: ${mend}` },
+      failures_in_row: 3,
+      reason: `alive, but whether it is ready is not known: L7STS 401 Unauthorized: ${mend}; no server is ready, so it gets connections`
+    },
+    {
+      ...server,
+      name: 'spare',
+      backup: true,
+      serving: true,
+      check: null,
+      agent: { result: 'L7OK', detail: 'up 50%', state: 'ready', weight_percent: 50, maxconn: null, at: ago(3) },
+      reason: null,
+      effective_weight: 0.5
+    }
+  ]
+  const timeouts = { connect: 1, client: 2, server: 3, queue: 4, handshake: 5 }
+  const rebalance = { max_skew: 1.5, per_minute: 6, skew: 1.82, asked: 14 }
+  return {
+    ...one,
+    vrrp: [],
+    log: {
+      sessions: 1,
+      sessions_dropped: 20,
+      lines_dropped: 300,
+      syslog: [
+        { target: '127.0.0.1:514', sent: 0, waiting: 7, dropped: 12, error: 'ECONNREFUSED' },
+        { target: '/dev/log', sent: 5, waiting: 0, dropped: 0, error: null }
+      ]
+    },
+    proxy: [
+      {
+        ...first,
+        algorithm: 'random(2)',
+        serving: 'fail-open',
+        fail_open: true,
+        fault: 'cannot listen on unix@/run/api.sock: EACCES: permission denied',
+        queued: 31,
+        refused: 6,
+        denied: 7,
+        source_limited: 8,
+        malformed: 9,
+        accept_pauses: 10,
+        timeouts,
+        aborts: { client: 11, server: 12 },
+        rebalance,
+        servers,
+        leaving: [{ name: 'apiserver09', since_s: 75, sessions: 1 }]
+      },
+      {
+        ...first,
+        name: 'metrics',
+        bind: [],
+        serving: 'none',
+        rebalance: { ...rebalance, skew: null },
+        servers: [{ ...server, name: 'm'.repeat(64), address: '[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:6443', weight: 2 }]
+      },
+      { ...first, name: 'backed', serving: 'backup', servers: [server] }
+    ]
+  }
+}
+
+t.test('the status of servers in every state, to the letter', async (t) => {
+  const table = statusTable(inMotion(), { isColoured: false, now: NOW })
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(busy, table)
+  t.equal(table, readFileSync(busy, 'utf8'))
+})
+
 t.test('the status of a node in trouble, to the letter', async (t) => {
   const table = statusTable(inTrouble(), { isColoured: false, now: NOW })
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(troubled, table)
@@ -135,13 +249,13 @@ t.test('a table is at most 100 columns wide, in every state', async (t) => {
     })),
     process: { ...healthy.process, data_plane_alive: false }
   }
-  for (const one of [healthy, faulty, inTrouble()])
+  for (const one of [healthy, faulty, inTrouble(), inMotion()])
     for (const line of plain(one)) t.ok(line.length <= 100, `${line.length}: ${line}`)
 })
 
 t.test('colour changes no letter and no column', async (t) => {
   const coloured = statusTable(status(), { isColoured: true, now: NOW })
-  for (const one of [status(), inTrouble()]) {
+  for (const one of [status(), inTrouble(), inMotion()]) {
     const painted = statusTable(one, { isColoured: true, now: NOW })
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours
     t.equal(painted.replace(/\x1b\[\d+m/g, ''), statusTable(one, { isColoured: false, now: NOW }))
@@ -203,22 +317,6 @@ const GOOD = `vrrp:
   - { name: VI_1, interface: bond0, virtual_router_id: 88, virtual_ipaddress: [ 10.32.255.99 ] }
 `
 
-/** Runs the program; never longer than ten seconds. */
-function vipd(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...words], { timeout: 10_000, stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk.toString()
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      err += chunk.toString()
-    })
-    child.on('close', (code) => resolve({ code, out, err }))
-  })
-}
-
 t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -254,7 +352,10 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
     for (const command of ['check', 'run']) {
       const { code, err } = await vipd(command, '-c', path)
       t.equal(code, 2)
-      t.equal(err, `${path}:1:1: cannot be read: there is no such file\n`)
+      t.equal(
+        err,
+        `${path}:1:1: cannot be read: there is no such file: name another one, or have \`vipd import\` make it\n`
+      )
     }
   })
   t.test('a warning is no error for the daemon, and a problem for check', async (t) => {
@@ -275,7 +376,7 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   t.test('--help and --version: 0', async (t) => {
     const help = await vipd('--help')
     t.equal(help.code, 0)
-    for (const command of ['run', 'check', 'import', 'status', 'reload', 'release'])
+    for (const command of ['run', 'check', 'import', 'status', 'server', 'sessions', 'reload', 'release'])
       t.match(help.out, `vipd ${command}`)
     t.match((await vipd('--version')).out, /^\d+\.\d+\.\d+\n$/)
     t.equal((await vipd('status', '--help')).code, 0)
@@ -288,10 +389,7 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   t.test('status and reload of a daemon', async (t) => {
     const socket = join(folder, 'vipd.sock')
     let verdict: ReloadVerdict = { verdict: 'unchanged', problems: [], applied: [], changes: [] }
-    const server = new AdminServer(
-      { status: async () => status(), reload: async () => verdict, events: () => [] },
-      () => undefined
-    )
+    const server = new AdminServer(fakeControl({ reload: async () => verdict }), () => undefined)
     await server.listenUnix(socket)
     t.teardown(() => server.close())
     const json = await vipd('status', '--json', '--socket', socket)

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { AdminServer } from '../../../src/admin/server.js'
 import { History } from '../../../src/base/history.js'
 import { eventLines } from '../../../src/cli/events.js'
-import { status } from '../../fakes/status.js'
+import { fakeControl } from '../../fakes/control.js'
 
 const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
 const first = {
@@ -41,14 +41,7 @@ async function serve(t: Test) {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
   const history = new History()
   history.add(first)
-  const server = new AdminServer(
-    {
-      status: async () => status(),
-      reload: async () => ({ verdict: 'unchanged', problems: [], applied: [], changes: [] }),
-      events: (since) => history.since(since)
-    },
-    () => undefined
-  )
+  const server = new AdminServer(fakeControl({ events: (since) => history.since(since) }), () => undefined)
   t.teardown(async () => {
     await server.close()
     rmSync(folder, { recursive: true, force: true })

@@ -19,6 +19,9 @@ const pieces = fc.array(
   { minLength: 1, maxLength: 8 }
 )
 
+// Slow on a machine that has other things to do.
+t.setTimeout(180_000)
+
 t.test('whatever is broken in a whole configuration, each problem has a place in the text', async (t) => {
   t.strictSame(problemsOf(WHOLE), [], 'whole, it is right')
   fc.assert(
@@ -36,7 +39,7 @@ t.test('whatever is broken in a whole configuration, each problem has a place in
       }
       if ((config === undefined) !== problems.some((one) => one.severity === 'error')) throw new Error('neither nor')
     }),
-    { numRuns: 500 }
+    { numRuns: 300 }
   )
 })
 
@@ -51,7 +54,7 @@ t.test('whatever value stands at a key, nothing is thrown', async (t) => {
       Reflect.set(Object(parent), path.at(-1) ?? '', plain(value))
       parseConfig(stringify(copy))
     }),
-    { numRuns: 300, examples: [[['vrrp', 1, 'virtual_ipaddress', 0], { toString: [] }]] }
+    { numRuns: 200, examples: [[['vrrp', 1, 'virtual_ipaddress', 0], { toString: [] }]] }
   )
 })
 

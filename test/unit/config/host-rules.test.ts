@@ -3,6 +3,7 @@ import t from 'tap'
 import type { HostChecks } from '../../../src/config/host-rules.js'
 import { loadConfig } from '../../../src/config/load.js'
 import { formatProblem } from '../../../src/config/problem.js'
+import { hostChecks } from '../../../src/daemon/host-checks.js'
 import { instance4 } from './table.js'
 
 /** A host that has something against what `wrong` names, and remembers what it was asked. */
@@ -16,7 +17,7 @@ function hostWith(wrong: Readonly<Record<string, string>>): { readonly asked: st
     const [program, ...rest] = line.split(' ')
     return program === undefined || line.includes("'") ? undefined : [program, ...rest]
   }
-  return { asked, host: { splitCommand, programProblem: look, keyProblem: look } }
+  return { asked, host: { splitCommand, programProblem: look, keyProblem: look, fileProblem: look } }
 }
 
 /** Every problem of a file, as `vipd check` prints them on that host. */
@@ -102,4 +103,48 @@ ${instance4('priority: 300', 'auth_hmac: { key: [ { id: 1, file: k }, { id: 2, f
     'f:10:60: /k is missing'
   ])
   t.ok(asked.includes('/k'))
+})
+
+const CHECKS = `proxy:
+  - name: api
+    bind: [ 10.0.0.9:8443 ]
+    default_server: { check: { type: https, ca_file: /ca, crt: /crt, key: /key, token_file: /token } }
+    servers:
+      - { name: a, address: 10.0.0.1:6443 }
+      - { name: b, address: 10.0.0.2:6443, check: { ca_file: /other } }
+      - { name: c, address: 10.0.0.3:6443, check: false }
+  - name: etcd
+    bind: [ 10.0.0.9:2379 ]
+    servers:
+      - { name: a, address: 10.0.0.1:2379, check: { type: exec, command: /bin/chk -x, user: nobody } }
+`
+
+t.test(
+  'files of checks that cannot be read are warnings, programs of checks that may not be run are errors',
+  async (t) => {
+    const { asked, host } = hostWith({
+      '/ca': '/ca is not there',
+      '/other': '/other is not there',
+      '/token': '/token may not be read',
+      '/bin/chk': '/bin/chk is missing'
+    })
+    t.strictSame(await checked(t.testdir(), CHECKS, host), [
+      'f:4:54: warning: /ca is not there',
+      'f:4:93: warning: /token may not be read',
+      'f:7:62: warning: /other is not there',
+      'f:12:74: /bin/chk is missing'
+    ])
+    t.strictSame(asked, ['/bin/chk as nobody', '/ca', '/crt', '/key', '/token', '/other'], 'each once')
+  }
+)
+
+t.test('a file is looked at without reading it', async (t) => {
+  const folder = t.testdir({ 'ca.crt': 'x', folder: {} })
+  t.equal(await hostChecks.fileProblem(join(folder, 'ca.crt')), undefined)
+  const end = 'the check fails until it can be read'
+  t.equal(await hostChecks.fileProblem(join(folder, 'none')), `${join(folder, 'none')} is not there: ${end}`)
+  t.equal(
+    await hostChecks.fileProblem(join(folder, 'folder')),
+    `${join(folder, 'folder')} is not a regular file: ${end}`
+  )
 })

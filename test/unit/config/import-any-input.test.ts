@@ -21,7 +21,16 @@ const KEEPALIVED = [
   'keepalived-globals',
   'keepalived-hmac'
 ].map(goldens)
-const HAPROXY = `${goldens('several-services')}\n${goldens('frontend-backend')}`
+const HAPROXY = [
+  `${goldens('several-services')}\n${goldens('frontend-backend')}`,
+  goldens('haproxy-checks'),
+  goldens('haproxy-access'),
+  goldens('haproxy-binds'),
+  goldens('haproxy-odd')
+]
+
+// Slow on a machine that has other things to do.
+t.setTimeout(180_000)
 
 /** What breaks parsers, put anywhere, or a piece of the file cut out, doubled or moved. */
 const mutations = fc.array(
@@ -122,24 +131,30 @@ t.test(
   'whatever becomes of the files, an import ends, says why it failed, or gives a sound configuration',
   async (t) => {
     fc.assert(
-      fc.property(fc.constantFrom(...KEEPALIVED), mutations, mutations, (text, first, second) => {
-        const keepalived = { path: 'keepalived.conf', text: mutate(text, first) }
-        const haproxy = { path: 'haproxy.cfg', text: mutate(HAPROXY, second) }
-        for (const result of [
-          convert(keepalived, haproxy),
-          convert(keepalived, undefined),
-          convert(undefined, haproxy)
-        ]) {
-          formatReport(result.notes, result.carried, { colour: true })
-          if (result.outcome !== 'done')
-            return result.notes.some(({ level }) => level === 'error' || level === 'refused')
-          if (parseConfig(result.yaml).config === undefined) return false
+      fc.property(
+        fc.constantFrom(...KEEPALIVED),
+        fc.constantFrom(...HAPROXY),
+        mutations,
+        mutations,
+        (one, other, first, second) => {
+          const keepalived = { path: 'keepalived.conf', text: mutate(one, first) }
+          const haproxy = { path: 'haproxy.cfg', text: mutate(other, second) }
+          for (const result of [
+            convert(keepalived, haproxy),
+            convert(keepalived, undefined),
+            convert(undefined, haproxy)
+          ]) {
+            formatReport(result.notes, result.carried, { colour: true })
+            if (result.outcome !== 'done')
+              return result.notes.some(({ level }) => level === 'error' || level === 'refused')
+            if (parseConfig(result.yaml).config === undefined) return false
+          }
+          return true
         }
-        return true
-      }),
-      { numRuns: 400 }
+      ),
+      { numRuns: 300 }
     )
-    t.pass('400 runs')
+    t.pass('300 runs')
   }
 )
 
@@ -151,8 +166,8 @@ const shuffles = fc.array(
 
 type Shuffle = { from: number; to: number; what: string }
 
-function shuffle(text: string, steps: readonly Shuffle[]): string {
-  const pool = KEEPALIVED.flatMap((one) => one.split('\n')).filter((line) => !/^\s*$|[{}]/.test(line))
+function shuffle(text: string, steps: readonly Shuffle[], files: readonly string[] = KEEPALIVED): string {
+  const pool = files.flatMap((one) => one.split('\n')).filter((line) => !/^\s*$|[{}]/.test(line))
   const lines = text.split('\n')
   for (const { from, to, what } of steps) {
     const taken = what === 'copy' ? [pool[from % pool.length] ?? ''] : lines.splice(from % lines.length, 1)
@@ -173,6 +188,20 @@ t.test('whatever passes the import passes the check', async (t) => {
     { numRuns: 400 }
   )
   t.ok(done > 100, `${done} of 400 imported`)
+})
+
+t.test('whatever passes the import of haproxy.cfg passes the check', async (t) => {
+  let done = 0
+  fc.assert(
+    fc.property(fc.constantFrom(...HAPROXY), shuffles, (text, steps) => {
+      const { outcome, yaml, notes } = convert(undefined, { path: 'h', text: shuffle(text, steps, HAPROXY) })
+      if (outcome !== 'done') return notes.some(({ level }) => level === 'error' || level === 'refused')
+      done += 1
+      return parseConfig(yaml).config !== undefined
+    }),
+    { numRuns: 300 }
+  )
+  t.ok(done > 100, `${done} of 300 imported`)
 })
 
 t.test('no report holds a password', async (t) => {
@@ -207,6 +236,22 @@ t.test('neither the report nor the YAML holds a key of auth_hmac', async (t) => 
     const { notes, carried, yaml } = convert({ path: 'k', text: instance('V') + instance('VV') }, undefined)
     t.notMatch(formatReport(notes, carried, { colour: false }), /SECRET/, line)
     t.notMatch(JSON.stringify(notes), /SECRET/, line)
+    t.notMatch(yaml, /SECRET/, line)
+  }
+})
+
+t.test('neither the report nor the YAML holds a token of a check', async (t) => {
+  for (const line of [
+    'http-check send hdr Authorization "Bearer SECRET" # why',
+    'http-check send meth GET uri /readyz hdr X-Token SECRET # why',
+    'http-check send hdr SECRET',
+    'tcp-check send SECRET # why',
+    'stats auth admin:SECRET # why'
+  ]) {
+    const text = `listen a\nbind :1\noption httpchk\n${line}\nserver x 1.2.3.4:5 check\n`
+    const { notes, carried, yaml, outcome } = convert(undefined, { path: 'h', text })
+    t.equal(outcome, 'done')
+    if (!line.endsWith('SECRET')) t.notMatch(formatReport(notes, carried, { colour: false }), /SECRET/, line)
     t.notMatch(yaml, /SECRET/, line)
   }
 })

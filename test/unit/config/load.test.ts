@@ -37,7 +37,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   [
     'an unknown key at the top',
     `foo: 1\n${VRRP}`,
-    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, nbthread, hard_stop_after, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
+    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, maxconn, nbthread, hard_stop_after, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
   ],
   [
     'a wrong type',
@@ -162,8 +162,8 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   ['mode http', `${PROXY}    mode: http\n`, 'vipd.yaml:6:11: `mode` must be tcp'],
   [
     'a check of another kind',
-    PROXY.replace('6443 }', '6443, check: { type: http } }'),
-    'vipd.yaml:5:59: `type` must be tcp'
+    PROXY.replace('6443 }', '6443, check: { type: smtp } }'),
+    'vipd.yaml:5:59: `type` must be one of tcp, http, https, exec, icmp, agent'
   ],
   [
     'a word in a check',
@@ -233,11 +233,25 @@ proxy:
   )
 })
 
+t.test('an instance whose interface or VRID is wrong is checked for everything else all the same', async (t) => {
+  const other = (interfaceName: string, vrid: string): string =>
+    `  - { name: VI_1, interface: ${interfaceName}, virtual_router_id: ${vrid}, virtual_ipaddress: [ 10.32.255.99 ] }\n`
+  const said = problemsOf(`${VRRP}${other('no/name', '88')}${other('bond0', '256')}${other('bond0', 'x')}`)
+  const count = (pattern: RegExp): number => said.filter((line) => pattern.test(line)).length
+  t.equal(said.length, 9)
+  t.equal(count(/another instance is already called VI_1/), 3)
+  t.equal(count(/10\.32\.255\.99\/32 already belongs to VI_1/), 3)
+  t.equal(count(/`virtual_router_id` must be/), 2)
+  t.equal(count(/`interface` must be/), 1)
+})
+
 t.test('a file that cannot be read is a problem at its first line', async (t) => {
   const folder = t.testdir({ 'good.yaml': VRRP, folder: {} })
   const why = async (file: string) => (await loadConfig(file)).problems.map((one) => formatProblem('f', one))
-  t.strictSame(await why(join(folder, 'none.yaml')), ['f:1:1: cannot be read: there is no such file'])
-  t.strictSame(await why(join(folder, 'folder')), ['f:1:1: cannot be read: it is a directory'])
+  t.strictSame(await why(join(folder, 'none.yaml')), [
+    'f:1:1: cannot be read: there is no such file: name another one, or have `vipd import` make it'
+  ])
+  t.strictSame(await why(join(folder, 'folder')), ['f:1:1: cannot be read: it is a directory: name a file in it'])
   t.strictSame(await why(join(folder, 'good.yaml')), [])
   t.match((await loadConfig(join(folder, 'good.yaml'))).config, { vrrp: [{ name: 'VI_1' }] })
 })
@@ -302,6 +316,8 @@ t.test('every default is filled in', async (t) => {
   t.strictSame(config, {
     admin: { socket: '/run/vipd/vipd.sock' },
     logLevel: 'info',
+    syslog: [],
+    maxconn: undefined,
     threads: undefined,
     hardStopAfterMs: 5000,
     global: {
@@ -378,15 +394,48 @@ t.test('every default is filled in', async (t) => {
     proxy: [
       {
         name: 'api',
-        bind: [{ host: '10.32.255.99', family: 4, port: 8443 }],
-        balance: 'roundrobin',
+        bind: [
+          {
+            kind: 'tcp',
+            host: '10.32.255.99',
+            family: 4,
+            port: 8443,
+            acceptProxy: false,
+            maxconn: null,
+            v4v6: false,
+            interface: null
+          }
+        ],
+        balance: { algorithm: 'roundrobin', draws: 2 },
+        hashType: 'map-based',
+        balanceFactor: 125,
+        rebalance: null,
         retries: 3,
         redispatch: true,
+        allbackups: false,
         maxconn: 20_000,
+        rateLimit: 0,
+        sourceMaxconn: 0,
+        allow: [],
+        deny: [],
+        sni: [],
+        isTransparent: false,
         backlog: 20_000,
-        timeout: { connectMs: 5000, clientMs: 0, serverMs: 0 },
+        timeout: {
+          connectMs: 5000,
+          clientMs: 0,
+          serverMs: 0,
+          tunnelMs: 0,
+          clientFinMs: 0,
+          serverFinMs: 0,
+          queueMs: 5000,
+          clientHsMs: 5000
+        },
         userTimeoutMs: 60_000,
         keepalive: { idleMs: 30_000, intervalMs: 10_000, count: 3 },
+        sessionLog: 'off',
+        logSample: 100,
+        logFormat: 'fields',
         servers: [
           {
             name: 'a',
@@ -394,14 +443,33 @@ t.test('every default is filled in', async (t) => {
             weight: 1,
             check: {
               type: 'tcp',
+              host: '10.0.0.1',
+              port: 6443,
               interMs: 2000,
+              fastinterMs: 2000,
+              downinterMs: 2000,
               rise: 2,
               fall: 3,
               spreadPercent: 0,
               timeoutMs: 2000,
-              host: '10.0.0.1',
-              port: 6443
-            }
+              sendProxy: false,
+              http: null,
+              command: null,
+              user: null,
+              send: ''
+            },
+            agent: null,
+            maxconn: 0,
+            slowstartMs: 0,
+            observe: true,
+            errorLimit: 10,
+            onError: 'fail-check',
+            closesWhenDown: true,
+            closesBackupsWhenUp: false,
+            sendProxy: null,
+            source: null,
+            isBackup: false,
+            isDisabled: false
           }
         ]
       }

@@ -142,7 +142,7 @@ told([
   [
     'a check with a word of another place',
     `${instance4()}proxy: [ { name: a, bind: [ 10.0.0.1:1 ], default_server: { check: { name: x } }, servers: [ { name: b, address: 10.0.0.1:1 } ] } ]\n`,
-    'f:6:70: unknown key `name`: known here: type, inter, rise, fall, spread, timeout, port, addr',
+    'f:6:70: unknown key `name`: known here: type, inter, fastinter, downinter, rise, fall, spread, timeout, port, addr, send_proxy, method, uri, host, expect, verify, ca_file, servername, crt, key, token_file, command, user, send',
     'f:6:114: 10.0.0.1:1 is where a itself listens: the proxy would call itself'
   ]
 ])

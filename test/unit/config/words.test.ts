@@ -206,6 +206,8 @@ t.test('a hint is the word to use instead, the nearest key, or all of them', asy
     'two letters that changed places are one mistake'
   )
   t.equal(unknownKeyHint('inter', ['interval'], 'proxy'), 'it belongs under `check`')
+  t.match(unknownKeyHint('check-ssl', [], 'proxy'), /^write `check: \{ type: https/, 'also with the dashes of haproxy')
+  t.match(unknownKeyHint('use_backend', [], 'proxy'), /^by a name in the ClientHello: `sni:/)
   t.match(unknownKeyHint('inter', ['name'], 'vrrp_script'), /^known here/, 'which a script has not')
   t.match(unknownKeyHint('x'.repeat(1 << 20), known), /^known here/, 'however long it is')
   for (const word of ['use_vmac', 'strict_mode', 'dont_track_primary', 'track_bfd', 'virtual_routes', 'no_accept'])

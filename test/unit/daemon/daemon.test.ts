@@ -323,9 +323,9 @@ proxy:
     async (t) => {
       const one = await setUp(yaml)
       one.state.refusal = Object.assign(new Error('x'), { code: 'EADDRINUSE' })
-      one.parts.services[0]?.start()
+      one.parts.services.list[0]?.start()
       one.state.refusal = undefined
-      one.parts.services[1]?.start()
+      one.parts.services.list[1]?.start()
       one.parts.election.begin()
       t.match(faults(one), [/^cannot listen on 10\.32\.255\.99:8443/, /^$/])
       await one.clock.advance(1000)
@@ -341,7 +341,7 @@ proxy:
 
   t.test('a data plane that stands still is a fault of all, until it moves', async (t) => {
     const one = await setUp(yaml)
-    for (const service of one.parts.services) service.start()
+    one.parts.services.start()
     one.parts.election.begin()
     for (let i = 0; i < 5; i++) one.parts.pulse()
     t.notOk(one.parts.isPlaneAlive())
@@ -356,7 +356,7 @@ proxy:
   t.test('a service without a server leaves its instance no more than the last resort, and no other', async (t) => {
     const one = await setUp(yaml.replace('10.0.0.1:6443', '10.0.0.2:6443'))
     const tiers = () => one.parts.election.instances.map((instance) => instance.snapshot().tier)
-    for (const service of one.parts.services) service.start()
+    one.parts.services.start()
     one.parts.election.begin()
     t.strictSame(tiers(), ['nothing', 'nothing'], 'before its first check a server does not count')
     const priorities = () =>
@@ -376,7 +376,7 @@ proxy:
 
   t.test('before it has begun no instance takes part', async (t) => {
     const one = await setUp(yaml)
-    for (const service of one.parts.services) service.start()
+    one.parts.services.start()
     t.ok(one.parts.election.instances.every((instance) => instance.role === 'INIT'))
   })
 
@@ -388,7 +388,7 @@ proxy:
       t.strictSame(rich.parts.shortages, [])
       const poor = await setUp(yaml, 128 + 2 * 16 + 500)
       t.match(poor.made[0], { maxconn: 225, pipes: 12 })
-      for (const service of poor.parts.services) service.start()
+      poor.parts.services.start()
       t.strictSame(
         poor.tables.map((table) => table.maxconn),
         [225, 100]

@@ -149,22 +149,89 @@ t.test(
   }
 )
 
-t.test('what a reload changes of the proxy takes a restart, what it changes of VRRP does not', async (t) => {
-  const text = (priority: number, proxy = '') => `${electionYaml(instanceYaml(priority))}${proxy}`
-  const merged = mergeForReload(configOf(text(100)), configOf(text(120)))
+const server = 'servers: [ { name: a, address: "127.0.0.1:7443" } ]'
+const proxy = (...services: readonly string[]) => `proxy: [ ${services.join(', ')} ]\n`
+const service = (name: string, port: number, more = '') =>
+  `{ name: ${name}, bind: [ "127.0.0.1:${port}" ], maxconn: 100, ${more}${server} }`
+
+t.test('what a reload changes of VRRP and of the proxy is applied', async (t) => {
+  const text = (priority: number, retries: number) =>
+    `${electionYaml(instanceYaml(priority))}${proxy(service('api', 6443, `retries: ${retries}, `))}`
+  const merged = mergeForReload(configOf(text(100, 3)), configOf(text(120, 5)), 100)
   t.equal(merged.config.vrrp[0]?.priority, 120)
-  t.equal(merged.applied.length, 1)
-  t.match(merged.applied[0], /priority/)
+  t.equal(merged.config.proxy[0]?.retries, 5)
+  t.equal(merged.applied.length, 2)
+  t.match(merged.applied, [/priority/, /proxy api\.retries: 3 → 5/])
   t.strictSame(merged.changes, [])
-  const same = mergeForReload(configOf(text(100)), configOf(text(100)))
+  const same = mergeForReload(configOf(text(100, 3)), configOf(text(100, 3)), 100)
   t.strictSame([same.applied, same.changes], [[], []])
 })
 
+t.test('services, servers and hard_stop_after come and go in place', async (t) => {
+  const before = configOf(proxy(service('api', 6443)))
+  const after = configOf(`hard_stop_after: 9s\n${proxy(service('web', 8443))}`)
+  const merged = mergeForReload(before, after, 100)
+  t.strictSame(merged.config.proxy, after.proxy)
+  t.equal(merged.config.hardStopAfterMs, 9000)
+  t.strictSame(merged.changes, [])
+  t.match(merged.applied, [/hardStopAfterMs/, /proxy api is removed/, /proxy web is new/])
+})
+
+t.test('what the data plane was made for takes a restart: threads, sessions over all services', async (t) => {
+  const before = configOf(`nbthread: 2\nmaxconn: 300\n${proxy(service('api', 6443))}`)
+  const after = configOf(
+    `nbthread: 4\nmaxconn: 500\nadmin: { socket: /run/x.sock }\nlog: { level: debug }\n${proxy(service('api', 6444))}`
+  )
+  const { config, applied, changes } = mergeForReload(before, after, 300)
+  t.match(config, { threads: 2, maxconn: 300, admin: before.admin, logLevel: 'info' })
+  t.match(applied, [/bind/])
+  t.equal(changes.length, 4)
+  for (const what of [/threads: 2 → 4/, /maxconn: 300 → 500/, /admin\.socket/, /logLevel/])
+    t.ok(
+      changes.some((change) => what.test(change)),
+      String(what)
+    )
+})
+
+t.test(
+  'services may ask for more sessions together than were planned: they share what there is, and it is said',
+  async (t) => {
+    const before = configOf(proxy(service('api', 6443)))
+    const after = configOf(proxy(service('api', 6443), service('web', 8443)))
+    const merged = mergeForReload(before, after, 100)
+    t.equal(merged.config.proxy.length, 2)
+    t.strictSame(merged.changes, ['sessions at once over all services: 100 → 200'])
+    t.strictSame(mergeForReload(merged.config, after, 100).changes, merged.changes, 'and again, until the restart')
+    t.strictSame(mergeForReload(before, after, 200).changes, [])
+  }
+)
+
+t.test(
+  'a daemon that was started without a service takes none by a reload: it has no descriptors for sessions',
+  async (t) => {
+    const before = configOf(electionYaml(instanceYaml(100)))
+    const merged = mergeForReload(
+      before,
+      configOf(`${electionYaml(instanceYaml(120))}${proxy(service('api', 6443))}`),
+      0
+    )
+    t.strictSame(merged.config.proxy, [])
+    t.equal(merged.config.vrrp[0]?.priority, 120)
+    t.match(merged.changes, [/proxy api is new/])
+  }
+)
+
+t.test('a daemon whose services were all taken out takes new ones', async (t) => {
+  const election = electionYaml(instanceYaml(100))
+  const merged = mergeForReload(configOf(election), configOf(`${election}${proxy(service('api', 6443))}`), 100)
+  t.equal(merged.config.proxy.length, 1)
+  t.strictSame(merged.changes, [])
+})
+
 t.test('a daemon that was started without VRRP takes none by a reload: it says that it takes a restart', async (t) => {
-  const proxy =
-    'proxy: [ { name: api, bind: [ "127.0.0.1:6443" ], servers: [ { name: a, address: "127.0.0.1:7443" } ] } ]'
-  const before = configOf(proxy)
-  const merged = mergeForReload(before, configOf(`${electionYaml(instanceYaml(100))}${proxy}\n`))
+  const before = configOf(proxy(service('api', 6443)))
+  const after = configOf(`${electionYaml(instanceYaml(100))}${proxy(service('api', 6443))}`)
+  const merged = mergeForReload(before, after, 100)
   t.strictSame(merged.config, before)
   t.strictSame(merged.applied, [])
   t.ok(merged.changes.length > 0)
@@ -174,7 +241,8 @@ t.test('the real-time priority of the sending thread takes a restart, the rest o
   const text = (defs: string) => `global_defs: { ${defs} }\n${electionYaml(instanceYaml(100))}`
   const merged = mergeForReload(
     configOf(text('router_id: A, vrrp_rt_priority: 50')),
-    configOf(text('router_id: B, vrrp_rt_priority: 20'))
+    configOf(text('router_id: B, vrrp_rt_priority: 20')),
+    0
   )
   t.equal(merged.config.global.routerId, 'B')
   t.equal(merged.config.global.realTimePriority, 50)
