@@ -1,5 +1,6 @@
 import { parseHostPort } from '../../base/ip.js'
-import { FACILITIES, SEVERITIES } from '../syslog-schema.js'
+import { SEVERITIES } from '../../base/syslog-message.js'
+import { FACILITIES } from '../syslog-schema.js'
 import { argumentOf, type Directive, keywordOf } from './directive.js'
 import { derived, placed, type Ranked } from './haproxy-ranked.js'
 import { fullKeyword, isNegated, linesOf, type Section } from './haproxy-section.js'
