@@ -8,7 +8,7 @@ import { parseTcplog, tcplogShape } from './tcplog.js'
 
 /** The same scenarios against Debian's haproxy and against vipd. One of them alone: `npm run test:parity -- --scenario NAME`. */
 
-t.setTimeout(280_000)
+t.setTimeout(590_000)
 const AT_A_TIME = 5
 const skip = whyNoLab(['haproxy', 'nftables']) ?? false
 

@@ -31,7 +31,10 @@ export function tcplogShape(line: string): string {
   return line
     .trim()
     .replace(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /, '$1DATE ')
-    .replace(/ \S+\[\d+\]: /, ' TAG[PID]: ')
+    .replace(
+      /^(<\d+>DATE) (\S+ )?\S+\[\d+\]: /,
+      (_line, head: string, host?: string) => `${head} ${host === undefined ? '' : 'HOST '}TAG[PID]: `
+    )
     .replace(/:\d{4,5} \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d\.\d{3}\]/, ':PORT [TIME]')
     .replace(/ (\d+)\/(\d+)\/(\d+) /, ' Tw/Tc/Tt ')
 }

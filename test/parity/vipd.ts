@@ -9,6 +9,7 @@ import type { Note } from '../../src/config/import/report.js'
 import { Child, type Exit } from '../lab/child.js'
 import { vipdProgram } from '../lab/vipd.js'
 import { poll } from '../lab/wait.js'
+import { PLAIN_ENV } from './remote.js'
 import type { Counts, Order, ServerState, SessionLog, Started, Subject } from './subject.js'
 
 const run = promisify(execFile)
@@ -55,7 +56,8 @@ export class Vipd implements Subject {
     const argv = [...wrapper, process.execPath, vipdProgram, 'run', '-c', this.#file]
     const child = new Child(['ip', 'netns', 'exec', namespace, ...argv], {
       logFile: join(folder, 'vipd.log'),
-      onLine: (line) => this.#take(line)
+      onLine: (line) => this.#take(line),
+      env: PLAIN_ENV
     })
     this.#child = child
     const listens = async (): Promise<boolean> => {
@@ -168,7 +170,7 @@ export class Vipd implements Subject {
 
   async #cli(...words: string[]): Promise<string> {
     const argv = [vipdProgram, ...words, '--socket', this.#socket]
-    return (await run(process.execPath, argv, { timeout: 15_000 })).stdout
+    return (await run(process.execPath, argv, { timeout: 15_000, env: PLAIN_ENV })).stdout
   }
 
   async #server(name: string, service?: string): Promise<VipdServer> {

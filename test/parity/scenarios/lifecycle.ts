@@ -195,6 +195,13 @@ export const lifecycle: readonly Scenario[] = [
     facts: {
       'a good session': '<134>DATE TAG[PID]: 10.77.0.101:PORT [TIME] app app/a Tw/Tc/Tt 2 -- 1/1/0/0/0 0/0',
       'a reset one': '<134>DATE TAG[PID]: 10.77.0.101:PORT [TIME] app app/a Tw/Tc/Tt 2 SD 1/1/0/0/0 0/0'
+    },
+    vipd: {
+      facts: {
+        'a good session': '<134>DATE HOST TAG[PID]: 10.77.0.101:PORT [TIME] app app/a Tw/Tc/Tt 2 -- 1/1/0/0/0 0/0',
+        'a reset one': '<134>DATE HOST TAG[PID]: 10.77.0.101:PORT [TIME] app app/a Tw/Tc/Tt 2 SD 1/1/0/0/0 0/0'
+      },
+      why: 'RFC 3164 has the host’s name there. haproxy leaves it out unless `log-send-hostname` is set; syslog daemons read both.'
     }
   },
   {
