@@ -1,5 +1,5 @@
 // `npm test`: builds, lints, runs tap over the folders named (all of them unless given), and ends with `N passed, N failed`.
-//   node test/run.mjs [unit] [golden] [native] [netns] [--no-build]
+//   node test/run.mjs [unit] [golden] [native] [netns] [parity] [--no-build]
 // A test is a leaf subtest. With CI=true a skipped test is a failure.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { TapReader } from './tap-reader.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const all = ['unit', 'golden', 'native', 'netns']
+const all = ['unit', 'golden', 'native', 'netns', 'parity']
+/** They make network namespaces, and so need root. */
+const ofRoot = ['netns', 'parity']
 const words = process.argv.slice(2)
 const unknown = words.filter((word) => word !== '--no-build' && !all.includes(word))
 const named = words.filter((word) => all.includes(word))
@@ -27,24 +29,30 @@ process.exitCode = await main()
 
 async function main() {
   const isRoot = process.getuid?.() === 0
-  const withNetns = folders.includes('netns') && isRoot
-  const noRoot = folders.includes('netns') && !isRoot
-  if (noRoot) console.log('netns tests need root and are SKIPPED: sudo npm test')
+  const wanted = ofRoot.filter((folder) => folders.includes(folder))
+  const noRoot = wanted.length > 0 && !isRoot
+  if (noRoot) console.log(`${wanted.join(' and ')} tests need root and are SKIPPED: sudo npm test`)
   if (!words.includes('--no-build') && !step('build', 'npm', ['run', '-s', 'build'])) return verdict(0, 1)
   let failed = 0
   if (named.length === 0 && !step('lint', bin('biome'), ['check', '--error-on-warnings'])) failed += 1
 
   const total = { passed: 0, failed, skipped: 0 }
-  const light = folders.filter((folder) => folder !== 'netns')
+  const light = folders.filter((folder) => !ofRoot.includes(folder))
   await runTap(light, Math.min(2, availableParallelism()), 120, total)
-  if (withNetns) {
+  if (wanted.length > 0 && isRoot) {
     const { ensurePackages } = await import(new URL('../dist/test/lab/packages.js', import.meta.url).href)
-    const ensured = ensurePackages(['iproute2', 'openssl', 'keepalived', 'tcpdump', 'tshark', 'nftables', 'g++'])
-    if (!ensured.ok) console.log(`netns tests: ${ensured.reason}`)
-    await runTap(['netns'], 1, 300, total)
+    const peers = { netns: ['keepalived', 'tcpdump', 'tshark', 'g++'], parity: ['haproxy'] }
+    for (const folder of wanted) {
+      const ensured = ensurePackages(['iproute2', 'openssl', 'nftables', ...peers[folder]])
+      if (!ensured.ok) console.log(`${folder} tests: ${ensured.reason}`)
+      // Namespaces wait far more than they work: two files at a time. Parity has its own side by side, and alone on two
+      // cores takes two minutes; a busy machine is no failure.
+      const isParity = folder === 'parity'
+      await runTap([folder], isParity ? 1 : Math.min(2, availableParallelism()), isParity ? 600 : 300, total)
+    }
   }
   if (noRoot && isCi) {
-    console.log('CI=true: netns tests that cannot run are a failure')
+    console.log(`CI=true: ${wanted.join(' and ')} tests that cannot run are a failure`)
     total.failed += 1
   }
   if (total.skipped > 0) console.log(`${total.skipped} skipped${isCi ? ': with CI=true that is a failure' : ''}`)

@@ -145,10 +145,9 @@ void Worker::begin(LocalListener& listener, Fd client, const Address& from, bool
     choose(session);
     return;
   }
-  session.more().expects_proxy = proxied;
   const std::int64_t limit = service.table->timeouts.handshake;
   if (limit > 0) timers_.at_latest(session, now_ms_ + limit);
-  begin_handshake(session);
+  begin_handshake(session, proxied);
 }
 
 // False: it is not, and closed.
@@ -203,7 +202,7 @@ void Worker::fail_handshake(Session& session, HandshakeEnd why) {
       session.ends('C', 'R');
       break;
   }
-  close(session, Close::plain);
+  close(session, why == HandshakeEnd::malformed ? Close::reset_client : Close::plain);
 }
 
 }  // namespace vipd

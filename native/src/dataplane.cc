@@ -66,6 +66,7 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
   for (const ListenerSpec& spec : service.table->listeners) {
     for (const auto& group : service.listeners) {
       if (!group->spec.same_place(spec)) continue;
+      if (group->file) group->file->set_mode(spec.mode);
       group->accept_proxy.store(spec.accept_proxy, std::memory_order_relaxed);
       group->maxconn.store(spec.maxconn, std::memory_order_relaxed);
       group->slots.limit(spec.maxconn);
@@ -86,11 +87,11 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
 
 Result<DataPlane::Opened> DataPlane::open(const ListenerSpec& spec, const Table& table, bool ours) {
   if (Status taken = check_free(spec, table.id, ours)) return *taken;
-  Result<std::vector<Fd>> fds =
+  Result<OpenedListeners> made =
       open_listeners(spec, table.sockets, table.backlog, static_cast<unsigned>(plane_.workers.size()));
-  if (const Errno* error = std::get_if<Errno>(&fds)) return *error;
-  return Opened{std::make_shared<ListenerGroup>(++last_group_, spec),
-                std::move(*std::get_if<std::vector<Fd>>(&fds))};
+  if (const Errno* error = std::get_if<Errno>(&made)) return *error;
+  auto& [fds, file] = *std::get_if<OpenedListeners>(&made);
+  return Opened{std::make_shared<ListenerGroup>(++last_group_, spec, std::move(file)), std::move(fds)};
 }
 
 Status DataPlane::check_free(const ListenerSpec& spec, std::uint16_t service, bool ours) const noexcept {
@@ -147,6 +148,7 @@ void DataPlane::stop() noexcept {
   stopped_ = true;
   for (const auto& worker : plane_.workers) worker->request_stop();
   for (const auto& worker : plane_.workers) worker->stop();
+  for (auto& [id, service] : services_) service.listeners.clear();  // the names of unix sockets go with them
 }
 
 }  // namespace vipd

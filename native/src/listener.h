@@ -10,6 +10,7 @@
 #include "address.h"
 #include "fd.h"
 #include "slots.h"
+#include "unix_listener.h"
 
 namespace vipd {
 
@@ -41,7 +42,7 @@ struct ListenerSpec {
   bool accept_proxy = false;
   std::int64_t maxconn = 0;  // 0: no limit of its own
 
-  // The same socket serves both; accept_proxy and maxconn may differ.
+  // The same socket serves both; accept_proxy, maxconn and mode may differ.
   [[nodiscard]] bool same_place(const ListenerSpec& other) const noexcept;
   // The kernel would not let both be bound by two processes.
   [[nodiscard]] bool overlaps(const ListenerSpec& other) const noexcept;
@@ -50,11 +51,19 @@ struct ListenerSpec {
   [[nodiscard]] std::string text() const;
 };
 
+// Descriptors of listening sockets, one per worker.
+struct OpenedListeners {
+  std::vector<Fd> fds;
+  std::optional<UnixFile> file;  // of a unix socket
+};
+
 // One place a service listens on: one descriptor per worker. Alive as long as any of them is.
 struct ListenerGroup {
-  ListenerGroup(std::uint64_t number, const ListenerSpec& wanted) : id(number), spec(wanted) {}
+  ListenerGroup(std::uint64_t number, const ListenerSpec& wanted, std::optional<UnixFile>&& name)
+      : id(number), file(std::move(name)), spec(wanted) {}
 
   const std::uint64_t id;
+  const std::optional<UnixFile> file;
   const ListenerSpec spec;  // but for these, which later publications change:
   std::atomic<bool> accept_proxy{false};
   std::atomic<std::int64_t> maxconn{0};
@@ -70,7 +79,7 @@ struct Listener {
 // EADDRINUSE when anybody listens there, also with SO_REUSEPORT.
 [[nodiscard]] Status probe_listener(const ListenerSpec& spec) noexcept;
 // `count` bound and listening descriptors, or none.
-[[nodiscard]] Result<std::vector<Fd>> open_listeners(const ListenerSpec& spec, const SocketOptions& options, int backlog,
+[[nodiscard]] Result<OpenedListeners> open_listeners(const ListenerSpec& spec, const SocketOptions& options, int backlog,
                                                      unsigned count);
 // `fresh`: the socket still has the kernel's defaults, so what is off need not be switched off. Failures are of no
 // consequence: the defaults stay.

@@ -63,7 +63,9 @@ void Worker::apply(ServiceMail& mail) {
   if (before && (before->sockets != table.sockets || before->backlog != table.backlog)) {
     for (const auto& listener : service.listeners) {
       tune_socket(listener->socket.fd.get(), table.sockets, false);
-      ::listen(listener->socket.fd.get(), table.backlog);
+      // What was inherited keeps the backlog that its maker gave it.
+      const bool ours = listener->socket.group->spec.kind != ListenerSpec::Kind::inherited;
+      if (ours) ::listen(listener->socket.fd.get(), table.backlog);
     }
   }
   for (Listener& listener : mail.opened) add_listener(service, std::move(listener));

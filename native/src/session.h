@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "handshake.h"
 #include "listener.h"
 #include "pump.h"
 #include "table.h"
@@ -30,8 +31,7 @@ struct Extra {
   std::uint32_t before[2] = {0, 0};      // how many were before it in the queue of its server, of its service
   std::shared_ptr<ListenerGroup> group;  // it holds a slot of this listener's own maxconn
   Address listener;                      // what the client connected to, where a PROXY header said so
-  std::vector<std::uint8_t> handshake;   // state handshake: what was read and is not decided yet
-  bool expects_proxy = false;            // state handshake: a PROXY header comes first
+  std::unique_ptr<Handshake> handshake;  // state handshake
 };
 
 struct Session {

@@ -48,7 +48,8 @@ void Worker::leg_failed(Session& session, Side side, bool reading) {
     fail_server(session, !reading);
     return;
   }
-  session.service->counters->aborts[kClient].add();
+  // One end, one reason: after a reset by the server it matters no more.
+  if (!session.server_failed) session.service->counters->aborts[kClient].add();
   session.ends('C', server_is_done(session) ? 'L' : 'D');
   close(session, Close::plain);
 }

@@ -90,6 +90,7 @@ void Worker::run() {
   runnable_.clear();
   reap();
   services_.clear();
+  static_cast<void>(mailbox_.take());  // listeners that came too late close now
 }
 
 int Worker::wait_ms() const noexcept {
@@ -124,7 +125,7 @@ void Worker::dispatch(const epoll_event& event) {
   if ((event.events & EPOLLPRI) != 0) leg.urgent = true;
   switch (session->state) {
     case Session::State::established: on_traffic(*session, side, event.events); break;
-    case Session::State::handshake: on_handshake(*session, event.events); break;
+    case Session::State::handshake: on_handshake(*session); break;
     case Session::State::queued:
     case Session::State::connecting:
     case Session::State::waiting: on_connecting(*session, side, event.events); break;

@@ -111,9 +111,12 @@ class Worker {
   // handshake.cc: what must be read of a client before it gets a server: a PROXY header, a TLS ClientHello.
   // The session is in State::handshake, its deadline is set and its socket is watched (edge-triggered: read until
   // EAGAIN, or leave leg[kClient].readable as it is). The end is choose() or fail_handshake().
-  void begin_handshake(Session& session);
-  void on_handshake(Session& session, std::uint32_t events);
+  void begin_handshake(Session& session, bool expects_proxy);
+  void on_handshake(Session& session);
   void on_handshake_timer(Session& session);
+  void read_handshake(Session& session);
+  [[nodiscard]] bool read_proxy_header(Session& session);
+  void end_handshake(Session& session);
   // The connection to the server is there, and no byte of the client's went to it: sends the PROXY header.
   void send_proxy_header(Session& session);
   // … for handshake.cc:

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -24,6 +25,8 @@ namespace {
 
 using namespace vipd;
 using Clock = std::chrono::steady_clock;
+
+constexpr unsigned kWorkers = 3;
 
 std::atomic<bool> g_over{false};
 std::atomic<std::uint64_t> g_echoed{0};
@@ -153,29 +156,107 @@ ListenerSpec listener_on(std::uint16_t port) {
   return spec;
 }
 
+// Every algorithm, with and without limits of every kind, so that sessions queue, are turned away and time out.
 std::unique_ptr<Table> make_table(std::uint16_t port, const std::vector<std::uint16_t>& servers, std::minstd_rand& random) {
   auto table = std::make_unique<Table>();
+  const auto one_in = [&random](unsigned count) { return random() % count == 0; };
   table->id = 1;
   table->listeners.push_back(listener_on(port));
-  if (random() % 2 == 0) table->listeners.push_back(listener_on(static_cast<std::uint16_t>(port + 1)));
+  if (one_in(2)) table->listeners.push_back(listener_on(static_cast<std::uint16_t>(port + 1)));
+  if (one_in(3)) table->listeners.front().maxconn = 1 + random() % 12;
   table->backlog = 256;
+  table->algorithm = static_cast<Algorithm>(random() % 6);
+  table->balance_factor = one_in(2) ? 125 : 0;
   table->retries = 2;
-  table->redispatch = random() % 4 != 0;
+  table->redispatch = !one_in(4);
   table->maxconn = 4 + random() % 40;
+  if (one_in(4)) table->rate_limit = 100 + random() % 2000;
+  if (one_in(4)) table->source_maxconn = 1 + random() % 30;
   table->timeouts.connect = 50;
-  table->timeouts.side[0] = 60 + random() % 200;
-  table->timeouts.side[1] = 60 + random() % 200;
+  table->timeouts.queue = one_in(2) ? 0 : 5 + random() % 100;
+  table->timeouts.tunnel = one_in(3) ? 60 + random() % 200 : 0;
+  for (const Side side : {kClient, kServer}) {
+    table->timeouts.side[side] = 60 + random() % 200;
+    table->timeouts.fin[side] = one_in(2) ? 0 : 5 + random() % 50;
+  }
   table->sockets = {{static_cast<int>(random() % 2) * 10, 3, 3}, static_cast<unsigned>(random() % 2) * 9000};
+  table->session_log = static_cast<SessionLog>(random() % 4);
+  table->log_sample = 3;
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    const bool in = random() % 5 != 0;
+    const bool in = !one_in(5);
     Server server;
     server.id = static_cast<std::uint16_t>(i);
     server.address = *Address::parse("127.0.0.1", servers[i]);
-    if (!in && random() % 2 == 0) server.close_sessions = CloseSessions::down;
-    table->servers.push_back(server);
-    if (in) table->rotation.push_back(static_cast<std::uint16_t>(i));
+    server.weight = static_cast<std::uint16_t>(1 + random() % 3);
+    if (!one_in(3)) server.maxconn = 1 + random() % 4;
+    if (!in && one_in(2)) server.close_sessions = static_cast<CloseSessions>(1 + random() % 3);
+    if (in) {
+      table->rotation.push_back(static_cast<std::uint16_t>(table->servers.size()));
+      for (std::uint32_t k = 0; k < 4; ++k) {
+        table->ring.push_back({(k * 1'000'000'007u) ^ static_cast<std::uint32_t>(i * 0x9e3779b1u),
+                               static_cast<std::uint16_t>(table->servers.size())});
+      }
+    }
+    // A server that is not in the table although it has sessions.
+    if (in || !one_in(3)) table->servers.push_back(server);
   }
+  std::sort(table->ring.begin(), table->ring.end(), [](const auto& x, const auto& y) { return x.hash < y.hash; });
   return table;
+}
+
+// Node's part: takes records, asks for sessions, ends some of those it was told of.
+struct Operator {
+  explicit Operator(DataPlane& data_plane) : plane(data_plane) {}
+
+  void take_records() {
+    for (const auto& worker : plane.workers()) {
+      while (const SessionRecord* record = worker->records.peek()) {
+        ++records;
+        last = record->facts.id;
+        if (record->total_ms < 0 || record->facts.client.text().empty()) ++g_wrong;
+        worker->records.pop();
+      }
+    }
+  }
+  void ask(std::minstd_rand& random) {
+    auto query = std::make_shared<SessionQuery>(++asked, plane.workers().size());
+    query->server = random() % 3 == 0 ? static_cast<int>(random() % 4) : -1;
+    query->quiet_ms = random() % 2 * 10;
+    query->most = random() % 64;
+    plane.ask(query);
+  }
+
+  DataPlane& plane;
+  std::uint32_t asked = 0;
+  std::uint64_t records = 0;
+  std::uint64_t last = 0;
+};
+
+std::uint64_t sum(const ServiceState& state, Counter ServiceCounters::*counter) {
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < kWorkers; ++i) all += (state.by_worker[i].*counter).get();
+  return all;
+}
+
+std::uint64_t killed(const DataPlane::Service& service) {
+  std::uint64_t all = 0;
+  for (const auto& [id, server] : service.servers) {
+    for (std::size_t i = 0; i < kWorkers; ++i) all += server->by_worker[i].killed.get();
+  }
+  return all;
+}
+
+bool nothing_is_left(const DataPlane::Service& service) {
+  std::int64_t served = 0;
+  std::size_t waiting = service.state->queue.size();
+  for (const auto& [id, server] : service.servers) {
+    served += server->served;
+    waiting += server->queue.size();
+  }
+  if (served != 0 || waiting != 0 || service.state->queued != 0) {
+    std::printf("left: %ld slots, %zu in queues, %ld queued\n", served, waiting, service.state->queued.load());
+  }
+  return served == 0 && waiting == 0 && service.state->queued == 0;
 }
 
 bool run(Mode mode, double seconds, unsigned seed) {
@@ -191,7 +272,7 @@ bool run(Mode mode, double seconds, unsigned seed) {
     ++port;
   }
 
-  Result<std::unique_ptr<DataPlane>> made = DataPlane::create({3, mode, 30, 64}, events);
+  Result<std::unique_ptr<DataPlane>> made = DataPlane::create({kWorkers, mode, 30, 64}, events);
   DataPlane& plane = **std::get_if<std::unique_ptr<DataPlane>>(&made);
   Prober prober(events);
   if (prober.start()) std::abort();
@@ -202,12 +283,17 @@ bool run(Mode mode, double seconds, unsigned seed) {
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   std::uint32_t probes = 0;
   int refused = 0;
+  Operator node(plane);
   while (Clock::now() < end) {
     if (const auto failed = plane.publish(make_table(port, ports, random))) {
       std::printf("%s: %s %d\n", failed->where.c_str(), failed->error.call, failed->error.value);
       ++refused;
     }
     if (random() % 20 == 0) plane.withdraw(1, random() % 2 == 0);
+    node.ask(random);
+    node.take_records();
+    // The next one of the same worker, which may well live.
+    for (std::uint64_t i = 1; i < 4; ++i) plane.kill(node.last + i * kMostWorkers, random() % 2 * 5);
     for (int i = 0; i < 5; ++i) prober.probe(++probes, *Address::parse("127.0.0.1", ports[random() % 4]), 200);
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 10));
   }
@@ -216,20 +302,27 @@ bool run(Mode mode, double seconds, unsigned seed) {
   for (int i = 0; i < 300 && events.reports < static_cast<int>(probes); ++i) usleep(10'000);
   const ServiceState& state = *plane.services().at(1).state;
   for (int i = 0; i < 300 && state.current > 0; ++i) usleep(10'000);
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < 3; ++i) total += state.by_worker[i].total.get();
+  const std::uint64_t total = sum(state, &ServiceCounters::total);
+  for (int i = 0; i < 300 && events.answers < static_cast<int>(node.asked); ++i) usleep(10'000);
+  node.take_records();
+  std::printf("   queue timeouts %lu, limited %lu, killed %lu, records %lu, answers %d/%u\n", sum(state, &ServiceCounters::queue_timeouts),
+              sum(state, &ServiceCounters::source_limited), killed(plane.services().at(1)), node.records,
+              events.answers.load(), node.asked);
+  const bool clean = nothing_is_left(plane.services().at(1)) && events.answers == static_cast<int>(node.asked);
   const bool settled = state.current == 0 && state.max <= 30 && events.reports == static_cast<int>(probes);
   std::printf("%d: sessions %lu, max %ld, echoed %lu MB, events %d, probes %u/%d, refused publications %d, left %ld\n",
               static_cast<int>(mode), total, state.max.load(), g_echoed.load() >> 20, events.events.load(), probes,
               events.reports.load(), refused, state.current.load());
   prober.stop();
   plane.stop();
-  return settled && g_wrong == 0 && total > 100 && g_echoed > 0 && refused == 0;
+  return settled && clean && node.records > 0 && g_wrong == 0 && total > 100 && g_echoed > 0 && refused == 0;
 }
 
 }  // namespace
 
-bool drive_sender(double seconds);  // drive_sender.cc
+bool drive_edge(double seconds);       // drive_edge.cc
+bool drive_handshake(double seconds);  // drive_handshake.cc
+bool drive_sender(double seconds);     // drive_sender.cc
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
@@ -237,6 +330,8 @@ int main(int argc, char** argv) {
   bool good = true;
   unsigned seed = 1;
   for (const Mode mode : {Mode::copy, Mode::splice, Mode::hybrid}) good = run(mode, seconds, seed += 1000) && good;
+  good = drive_edge(seconds) && good;
+  good = drive_handshake(seconds) && good;
   good = drive_sender(seconds) && good;
   std::puts(good ? "ok" : "FAILED");
   return good ? 0 : 1;

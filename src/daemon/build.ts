@@ -88,6 +88,9 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     programProblem: (program) => programProblem(program),
     credentialsOf: (user) => users.of(user)
   })
+  const inherited = inheritedSockets(process.env, process.pid)
+  // Programs that are run must not keep the listeners of others open.
+  if (inherited.size > 0) addon.closeOnExec()
   const services = new Services(fits, {
     clock,
     log: proxyLog(log, history, today),
@@ -96,7 +99,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     agentProbe: (agent) => probes.agent(agent),
     random: Math.random,
     today,
-    inherited: inheritedSockets(process.env, process.pid),
+    inherited,
     onChange: () => election.refresh()
   })
   const user = () => users.scripts

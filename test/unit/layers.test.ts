@@ -177,6 +177,7 @@ const PURE = [
   'vrrp/timing.ts',
   'vrrp/tracking.ts',
   'proxy/balancer.ts',
+  'proxy/changes.ts',
   'proxy/choice.ts',
   'proxy/listeners.ts',
   'proxy/order-words.ts',

@@ -160,7 +160,7 @@ function takeOptions(line: Directive, report: Report): Options {
     if (option === 'ssl') break
   }
   const userTimeout = given.get('tcp-ut')
-  const backlog = given.get('backlog')
+  const backlog = given.get('backlog') === '0' ? undefined : given.get('backlog')
   return {
     given,
     userTimeout: userTimeout === undefined ? undefined : durationNode(userTimeout, 'ms'),
@@ -183,7 +183,7 @@ function entriesFor(
   const mode = given.get('mode')
   const entries: Entry[] = []
   if (acceptProxy || given.has('accept-proxy')) entries.push(entry('accept_proxy', scalar(true)))
-  if (maxconn !== undefined) entries.push(entry('maxconn', numberOr(maxconn)))
+  if (maxconn !== undefined && maxconn !== '0') entries.push(entry('maxconn', numberOr(maxconn)))
   if (device !== undefined && place.kind === 'tcp') entries.push(entry('interface', scalar(device)))
   if (mode !== undefined && place.kind === 'unix') entries.push(entry('mode', quoted(mode)))
   if (!place.isAny6 || given.has('v6only')) {

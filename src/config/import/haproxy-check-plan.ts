@@ -22,7 +22,9 @@ const UNREADY = 'The check is TCP: it proves that the port answers, not that the
 
 /** What is checked, and a trap: an option that took another’s place. */
 export function planChecks(back: Section, report: Report): CheckPlan {
-  const options = [...back.inherited, ...back.own].filter((line) => CHECK_OPTIONS.includes(fullKeyword(line)))
+  const isOption = (line: Directive): boolean => CHECK_OPTIONS.includes(fullKeyword(line))
+  // One that takes the place of that in `defaults` is meant to.
+  const options = back.own.some(isOption) ? back.own.filter(isOption) : back.inherited.filter(isOption)
   const last = options.at(-1)
   const own = last === undefined || isNegated(last) ? '' : fullKeyword(last)
   const before = options.findLast((line) => !isNegated(line) && fullKeyword(line) !== own)

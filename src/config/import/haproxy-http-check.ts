@@ -1,6 +1,7 @@
 import type { Directive } from './directive.js'
+import { createExpected, type Expected, expectations, takeExpect } from './haproxy-expect.js'
 import type { Report } from './report.js'
-import { type Entry, entry, map, type Node, numberOr, scalar } from './yaml-tree.js'
+import { map, type Node, scalar } from './yaml-tree.js'
 
 /** What `option httpchk` and `http-check` lines ask for. */
 export interface HttpPlan {
@@ -12,13 +13,10 @@ export interface HttpPlan {
   readonly servername: string
 }
 
-interface Draft {
+interface Draft extends Expected {
   method: string
   uri: string
   host: string
-  statuses: string
-  body: string
-  bodyRegex: string
   isTls: boolean
   port: string
   servername: string
@@ -31,8 +29,8 @@ interface Draft {
  */
 export function importHttpCheck(option: Directive, lines: readonly Directive[], report: Report): HttpPlan {
   const draft: Draft = {
-    ...{ method: 'OPTIONS', uri: '/', host: '', statuses: '', body: '', bodyRegex: '' },
-    ...{ isTls: false, port: '', servername: '' }
+    ...createExpected(),
+    ...{ method: 'OPTIONS', uri: '/', host: '', isTls: false, port: '', servername: '' }
   }
   takeOption(draft, option, report)
   for (const line of lines) takeLine(draft, line, report)
@@ -45,6 +43,10 @@ export function importHttpCheck(option: Directive, lines: readonly Directive[], 
     )
     draft.method = 'GET'
   }
+  if (!/^\/[!-~]*$/.test(draft.uri)) {
+    report.add('changed', option, 'option httpchk', `\`${draft.uri}\` is no path: / is asked for`)
+    draft.uri = '/'
+  }
   const keys = new Map<string, Node>([
     ['method', scalar(draft.method)],
     ['uri', scalar(draft.uri)],
@@ -52,17 +54,6 @@ export function importHttpCheck(option: Directive, lines: readonly Directive[], 
     ['expect', map(expectations(draft), true)]
   ])
   return { keys, isTls: draft.isTls, port: draft.port, servername: draft.servername }
-}
-
-function expectations({ statuses, body, bodyRegex }: Draft): Entry[] {
-  const isBody = body !== '' || bodyRegex !== ''
-  // Without a rule haproxy wants 2xx or 3xx; a rule about the body takes any status.
-  const status = statuses !== '' ? statuses : isBody ? '100-599' : '200-399'
-  return [
-    entry('status', numberOr(status)),
-    ...(body === '' ? [] : [entry('body', scalar(body))]),
-    ...(bodyRegex === '' ? [] : [entry('body_regex', scalar(bodyRegex))])
-  ]
 }
 
 /** `option httpchk [METHOD] [URI [VERSION]]`; old files put headers behind the version. */
@@ -176,70 +167,5 @@ function takeConnect(draft: Draft, line: Directive, words: readonly string[], re
       default:
         report.add('changed', line, `http-check connect ${words[i]}`, 'vipd’s checks have no such option: left out')
     }
-  }
-}
-
-/** `http-check expect [min-recv N] [comment …] [on-… …] [!] KIND PATTERN` */
-function takeExpect(draft: Draft, line: Directive, words: readonly string[], report: Report): void {
-  let isNegated = false
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? ''
-    const value = words[i + 1] ?? ''
-    if (word === '!') isNegated = true
-    else if (/^(?:min-recv|comment|ok-status|error-status|tout-status|on-success|on-error|status-code)$/.test(word)) i++
-    else if (word === 'status' || word === 'rstatus') {
-      const statuses = statusRanges(word, value, isNegated)
-      if (statuses === undefined) leave(line, word, report)
-      else draft.statuses = statuses
-      break
-    } else if ((word === 'string' || word === 'rstring') && !isNegated) {
-      // vipd is content with this much of a text, as with a status.
-      if (word === 'string') draft.body = value
-      else draft.bodyRegex = value
-      break
-    } else {
-      leave(line, word, report)
-      return
-    }
-  }
-  report.carry(line)
-}
-
-const leave = (line: Directive, word: string, report: Report): void =>
-  report.add('changed', line, `http-check expect ${word}`, 'vipd expects a status and a part of the body: left out')
-
-/** Which of all statuses a rule takes, as ranges; undefined: none, or the pattern cannot be read. */
-function statusRanges(kind: 'status' | 'rstatus', pattern: string, isNegated: boolean): string | undefined {
-  const takes = kind === 'status' ? inRanges(pattern) : byPattern(pattern)
-  if (takes === undefined) return undefined
-  const ranges: [number, number][] = []
-  for (let status = 100; status < 600; status++) {
-    if (takes(status) === isNegated) continue
-    const last = ranges.at(-1)
-    if (last !== undefined && last[1] === status - 1) last[1] = status
-    else ranges.push([status, status])
-  }
-  if (ranges.length === 0 || ranges.length > MAX_RANGES) return undefined
-  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',')
-}
-
-const MAX_RANGES = 20
-
-function inRanges(pattern: string): ((status: number) => boolean) | undefined {
-  const ranges = pattern.split(',').map((part) => /^(\d{3})(?:-(\d{3}))?$/.exec(part))
-  if (ranges.some((one) => one === null)) return undefined
-  return (status) => ranges.some((one) => status >= Number(one?.[1]) && status <= Number(one?.[2] ?? one?.[1]))
-}
-
-/** A pattern long enough to be slow is none that anybody writes for three digits. */
-const MAX_PATTERN = 60
-
-function byPattern(pattern: string): ((status: number) => boolean) | undefined {
-  if (pattern.length > MAX_PATTERN) return undefined
-  try {
-    const expression = new RegExp(pattern)
-    return (status) => expression.test(String(status))
-  } catch {
-    return undefined
   }
 }

@@ -19,6 +19,14 @@ export function plansOf(proxies: readonly Section[], report: Report): readonly S
   const plans: { readonly front: Section; readonly back: Section; readonly routes: readonly Route[] }[] = []
   for (const front of proxies.filter(({ kind }) => kind === 'listen' || kind === 'frontend')) {
     if (!isInUse(front, report)) continue
+    const behind = backends.get(argumentOf(settingOf(front, 'default_backend') ?? { ...front.head, words: [] }))
+    if (!isUsable(front, behind ?? front, report)) {
+      for (const line of [...linesOf(front, 'default_backend'), ...linesOf(front, 'use_backend')]) {
+        const back = backends.get(argumentOf(line))
+        if (back !== undefined) reached.add(back)
+      }
+      continue
+    }
     const routes = routesOf(front, backends, aclsOf(linesOf(front, 'acl')), report).filter(({ back }) => isTcp(back))
     const back = front.kind === 'listen' ? front : backendOf(front, backends, routes, report)
     if (back === undefined) continue

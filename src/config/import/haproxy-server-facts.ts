@@ -80,6 +80,7 @@ function checkFacts(server: Server, plan: CheckPlan, tls: TlsDefaults, report: R
       'haproxy made a TLS handshake; the check is TCP, it proves that the port answers. For an apiserver: `check: { type: https, ca_file: /etc/kubernetes/pki/ca.crt, servername: kubernetes }`'
     )
   }
+  if (type !== 'https') reviewTls(server, report)
   const port = plan.http?.port || plan.port || values.get('port')
   const addr = values.get('addr')
   // A check elsewhere does not begin with a PROXY header, unless that is asked for.
@@ -99,6 +100,13 @@ function checkFacts(server: Server, plan: CheckPlan, tls: TlsDefaults, report: R
     ...(type === 'https' ? tlsFacts(server, plan, tls, report) : [])
   ]
   return facts.flatMap(([key, node]) => (node === undefined ? [] : [[key, node] as [string, Node]]))
+}
+
+/** Words of TLS that nothing comes of. */
+function reviewTls({ own, line }: Server, report: Report): void {
+  for (const word of ['verify', 'ca-file', 'crt', 'check-sni', 'verifyhost']) {
+    if (own.has(word)) report.add('warning', line, word, 'belongs to TLS, which this check does not speak: left out')
+  }
 }
 
 function tlsFacts(server: Server, plan: CheckPlan, tls: TlsDefaults, report: Report): [string, Node | undefined][] {

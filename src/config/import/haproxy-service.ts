@@ -1,15 +1,15 @@
-import { formatDuration, parseDuration } from '../../base/duration.js'
 import { argumentOf, type Directive } from './directive.js'
 import { type Access, importAccess } from './haproxy-access.js'
 import type { Acls } from './haproxy-acl.js'
 import { type Binds, importBinds } from './haproxy-bind.js'
-import { type CheckPlan, planChecks } from './haproxy-check-plan.js'
+import { planChecks } from './haproxy-check-plan.js'
+import { reviewDifferences } from './haproxy-differences.js'
 import { lintService } from './haproxy-lint.js'
 import { importSessionLog } from './haproxy-log.js'
 import { derived, placed, type Ranked, ranked } from './haproxy-ranked.js'
 import type { Route } from './haproxy-routes.js'
 import { fullKeyword, linesOf, type Section, settingOf } from './haproxy-section.js'
-import { importServers, type Server, type Servers } from './haproxy-server.js'
+import { importServers, type Servers } from './haproxy-server.js'
 import { serverEntries } from './haproxy-server-entries.js'
 import type { TlsDefaults } from './haproxy-server-facts.js'
 import { simpleSettings } from './haproxy-settings.js'
@@ -54,9 +54,7 @@ export function importService(plan: ServicePlan, globals: Globals, report: Repor
   }
   for (const head of new Set([front.head, back.head])) report.carry(head)
   const checks = planChecks(back, report)
-  reviewServers(servers.servers, checks, report)
-  reviewTurns(back, servers.servers, report)
-  reviewDeadline(back, servers.servers, report)
+  reviewDifferences(back, servers.servers, checks, report)
   lintService({ front, back, binds: bindLines, servers: servers.servers, checks, isRouted }, report)
   const settings = [
     ...simpleSettings(front, back, report),
@@ -94,69 +92,6 @@ function impossible({ isRouted }: ServicePlan, binds: Binds, { servers }: Server
   return servers.length === 0 ? 'no `server` is left' : ''
 }
 
-/** In haproxy `timeout check` counts from when the connection stands, and may be longer than `inter`. */
-function reviewDeadline(back: Section, servers: readonly Server[], report: Report): void {
-  const line = settingOf(back, 'timeout check')
-  const deadline = parseDuration(line?.words[2] ?? '', 'ms')
-  const inters = servers
-    .filter((one) => one.isChecked)
-    .map(({ values }) => parseDuration(values.get('inter') ?? '2s', 'ms'))
-  const least = Math.min(...inters.map((ms) => ms ?? Number.POSITIVE_INFINITY))
-  if (line === undefined || deadline === undefined || deadline <= least) return
-  const text = `a check ends when the next one is due, in vipd: after \`inter\`, here ${formatDuration(least)}. \`check: { inter: …, timeout: … }\` with both gives it longer`
-  report.add('changed', line, 'timeout check', text)
-}
-
-/** Turns are not quite haproxy’s. */
-function reviewTurns(back: Section, { length }: readonly Server[], report: Report): void {
-  const balance = settingOf(back, 'balance')
-  if (length < 2 || (balance !== undefined && argumentOf(balance) !== 'roundrobin')) return
-  report.add(
-    'changed',
-    balance ?? back.head,
-    'balance roundrobin',
-    'in vipd a server that has more than 125% of its share of the sessions loses its turn, so that one that came back gets its own: `balance_factor: 0` is strictly in turn'
-  )
-}
-
-/** What is different for every service: servers have to prove themselves, and sessions to dead ones are closed. */
-function reviewServers(servers: readonly Server[], checks: CheckPlan, report: Report): void {
-  for (const server of servers.filter((one) => !one.isChecked)) {
-    report.add(
-      'changed',
-      server.line,
-      `server ${server.name}`,
-      'has no `check`, so it counts as UP even when it is dead: carried over as `check: false`. Add `check` unless you mean it'
-    )
-  }
-  const checked = servers.filter((one) => one.isChecked)
-  const [first] = checked
-  if (first === undefined) return
-  const told = (subject: string, text: string): void => report.add('changed', first.line, subject, text)
-  told(
-    'server … check',
-    'servers start DOWN and get no connection until their first check has passed; haproxy starts them UP and finds the dead ones by losing connections'
-  )
-  if (checks.http !== undefined) {
-    told(
-      'option httpchk',
-      'a server that answers otherwise than expected is alive: it gets no new connections and keeps those that it has. One that does not answer is DOWN'
-    )
-  }
-  if (!servers.every((one) => one.values.has('on-marked-down'))) {
-    told(
-      'on-marked-down',
-      'was not set: haproxy leaves sessions to a server that went DOWN open until they time out; vipd closes them, so clients connect again at once'
-    )
-  }
-  if (!checked.every((one) => one.values.has('observe'))) {
-    told(
-      'observe',
-      'was not set: in vipd a live connection that fails brings the next check forward (`observe: none` is haproxy’s)'
-    )
-  }
-}
-
 /** What a listener has, and a backend behind a route has not. */
 function listenerSettings(plan: ServicePlan, binds: Binds, access: Access, globals: Globals, report: Report): Ranked[] {
   const { front, routes } = plan
@@ -190,7 +125,7 @@ function listenerSettings(plan: ServicePlan, binds: Binds, access: Access, globa
 
 /** The section's own limit; without one, global's. That of all sections together stands at the top of the file. */
 function maxconn(front: Section, global: Directive | undefined, report: Report): Ranked[] {
-  const lines = linesOf(front, 'maxconn')
+  const lines = linesOf(front, 'maxconn').filter(isLimit)
   const own = lines.at(-1)
   if (own !== undefined) return ranked('maxconn', numberOr(argumentOf(own)), lines, front, report)
   if (global === undefined) {
@@ -202,6 +137,9 @@ function maxconn(front: Section, global: Directive | undefined, report: Report):
     ? []
     : [derived('maxconn', numberOr(argumentOf(global)), 'as in global')]
 }
+
+/** haproxy’s 0 is no limit of its own. */
+export const isLimit = (line: Directive): boolean => argumentOf(line) !== '0'
 
 /** That of a service which says nothing. */
 const DEFAULT_MAXCONN = '20000'

@@ -11,7 +11,7 @@ export function simpleSettings(front: Section, back: Section, report: Report): R
   const value = (found: readonly Directive[]): string => argumentOf(found.at(-1) ?? { ...front.head, words: [] })
   const mode = lines(front, 'mode')
   const retries = lines(back, 'retries')
-  const backlog = lines(front, 'backlog')
+  const backlog = lines(front, 'backlog').filter((line) => argumentOf(line) !== '0')
   const rates = lines(front, 'rate-limit').filter((line) => argumentOf(line) === 'sessions')
   return [
     ...ranked('mode', scalar(value(mode)), mode, front, report),

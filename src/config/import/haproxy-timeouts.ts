@@ -21,8 +21,15 @@ export function importTimeouts(
   report: Report
 ): Ranked[] {
   reviewMissing(front, back, isRouted, report)
-  const of = (key: string, proxy: Section, name = key.replace('_', '-')): Ranked[] =>
-    part(key, proxy, linesOf(proxy, `timeout ${name}`), report)
+  const of = (key: string, proxy: Section): Ranked[] => {
+    const name = `timeout ${key.replace('_', '-')}`
+    const lines = linesOf(proxy, name)
+    const last = lines.at(-1)
+    if (last === undefined || !BOUNDED.has(key) || parseDuration(lastWord(last), 'ms') !== 0)
+      return part(key, proxy, lines, report)
+    report.add('changed', last, name, 'without an end in haproxy; vipd waits no longer than its default')
+    return []
+  }
   return gather('timeout', [
     ...of('connect', back),
     ...(isRouted ? [] : of('client', front)),
@@ -35,6 +42,9 @@ export function importTimeouts(
     ...(inspectDelay === undefined ? [] : ranked('client_hs', inspectDelay.node, inspectDelay.lines, front, report))
   ])
 }
+
+/** Those that always end. */
+const BOUNDED: ReadonlySet<string> = new Set(['connect', 'queue', 'check'])
 
 function part(key: string, proxy: Section, lines: readonly Directive[], report: Report): Ranked[] {
   const value = lastWord(lines.at(-1))

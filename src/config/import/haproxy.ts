@@ -5,7 +5,7 @@ import { parseHaproxy } from './haproxy-parser.js'
 import { plansOf } from './haproxy-plan.js'
 import { orphans, reviewGlobal, reviewProxy, reviewSection, withComments } from './haproxy-review.js'
 import { proxiesOf, type Section } from './haproxy-section.js'
-import { type Globals, importService } from './haproxy-service.js'
+import { type Globals, importService, isLimit, type ServicePlan, sectionTitle } from './haproxy-service.js'
 import type { Report } from './report.js'
 import { durationNode, type Entry, entry, type Item, list, type Node, numberOr } from './yaml-tree.js'
 
@@ -22,12 +22,7 @@ export function importHaproxy(text: string, report: Report): Entry[] {
   const used = [...new Set(plans.flatMap(({ front, back }) => [front, back]))]
   for (const one of used) reviewProxy(one, report)
   const globals = globalsOf(globalLines, proxies, report)
-  const items = plans.flatMap((plan): Item[] => {
-    const front = withComments(plan.front)
-    const back = plan.front === plan.back ? front : withComments(plan.back)
-    const service = importService({ ...plan, front, back }, globals, report)
-    return service === undefined ? [] : [service]
-  })
+  const items = importPlans(plans, globals, report)
   for (const one of proxies.filter(({ kind }) => kind === 'defaults')) {
     reviewProxy(one, report)
     if (proxies.some(({ kind }) => kind !== 'defaults')) report.carry(one.head)
@@ -43,11 +38,42 @@ export function importHaproxy(text: string, report: Report): Entry[] {
   return [
     ...scalars.flatMap(([key, keyword, nodeOf]) => {
       const line = last(keyword)
-      return line === undefined ? [] : [globalEntry(key, nodeOf(argumentOf(line)), line, report)]
+      return line === undefined || !isLimit(line) ? [] : [globalEntry(key, nodeOf(argumentOf(line)), line, report)]
     }),
     ...(log === undefined ? [] : [log]),
     entry('proxy', list(items), { above, place: { file: report.file, line: 1 } })
   ]
+}
+
+/** The services that can be had: a route to one that cannot is left out, and so is one that no route leads to any more. */
+function importPlans(plans: readonly ServicePlan[], globals: Globals, report: Report): Item[] {
+  const made = (plan: ServicePlan): Item | undefined => {
+    const front = withComments(plan.front)
+    const back = plan.front === plan.back ? front : withComments(plan.back)
+    return importService({ ...plan, front, back }, globals, report)
+  }
+  const routed = plans.filter(({ isRouted }) => isRouted).map((plan) => ({ plan, item: made(plan) }))
+  const gone = new Set(routed.filter(({ item }) => item === undefined).map(({ plan }) => plan.name))
+  const wanted = new Set<string>()
+  const fronts = plans
+    .filter(({ isRouted }) => !isRouted)
+    .flatMap((plan): Item[] => {
+      const routes = plan.routes.filter(({ service }) => !gone.has(service))
+      const item = made({ ...plan, routes })
+      if (item === undefined) return []
+      for (const { service } of routes) wanted.add(service)
+      for (const { line, back } of plan.routes.filter(({ service }) => gone.has(service))) {
+        report.add('changed', line, 'use_backend', `${back.name} is left out, so these names go where the others go`)
+      }
+      return [item]
+    })
+  const behind = routed.flatMap(({ plan, item }): Item[] => {
+    if (item === undefined) return []
+    if (wanted.has(plan.name)) return [item]
+    report.add('changed', plan.back.head, sectionTitle(plan.back), 'no frontend that is left leads here: left out')
+    return []
+  })
+  return [...fronts, ...behind]
 }
 
 function globalEntry(key: string, node: Node, line: Directive, report: Report): Entry {
@@ -72,7 +98,7 @@ function globalsOf(lines: readonly Directive[], proxies: readonly Section[], rep
   const binds = proxies.flatMap(({ own }) => own.filter((line) => keywordOf(line) === 'bind'))
   return {
     lines,
-    maxconn: last('maxconn'),
+    maxconn: lines.findLast((line) => keywordOf(line) === 'maxconn' && isLimit(line)),
     spread: last('spread-checks'),
     tls: {
       isUnverified,

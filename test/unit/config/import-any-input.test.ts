@@ -25,7 +25,8 @@ const HAPROXY = [
   `${goldens('several-services')}\n${goldens('frontend-backend')}`,
   goldens('haproxy-checks'),
   goldens('haproxy-access'),
-  goldens('haproxy-binds')
+  goldens('haproxy-binds'),
+  goldens('haproxy-odd')
 ]
 
 // Slow on a machine that has other things to do.
