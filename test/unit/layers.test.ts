@@ -156,6 +156,7 @@ const PURE = [
   'health/tls-words.ts',
   'health/verdict.ts',
   'base/history.ts',
+  'base/syslog-message.ts',
   'daemon/reload.ts',
   'notify/transition.ts',
   'vrrp/advert.ts',
@@ -192,9 +193,15 @@ const PURE = [
   'proxy/pool.ts',
   'proxy/snapshot.ts',
   'proxy/table.ts',
+  'proxy/session-log.ts',
+  'proxy/session-view.ts',
+  'admin/requests.ts',
   'admin/status.ts',
   'daemon/pulse.ts',
+  'cli/columns.ts',
+  'cli/drain.ts',
   'cli/instance-table.ts',
+  'cli/service-table.ts',
   'cli/table.ts',
   'cli/text.ts'
 ]
