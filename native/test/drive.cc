@@ -320,8 +320,9 @@ bool run(Mode mode, double seconds, unsigned seed) {
 
 }  // namespace
 
-bool drive_edge(double seconds);    // drive_edge.cc
-bool drive_sender(double seconds);  // drive_sender.cc
+bool drive_edge(double seconds);       // drive_edge.cc
+bool drive_handshake(double seconds);  // drive_handshake.cc
+bool drive_sender(double seconds);     // drive_sender.cc
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
@@ -330,6 +331,7 @@ int main(int argc, char** argv) {
   unsigned seed = 1;
   for (const Mode mode : {Mode::copy, Mode::splice, Mode::hybrid}) good = run(mode, seconds, seed += 1000) && good;
   good = drive_edge(seconds) && good;
+  good = drive_handshake(seconds) && good;
   good = drive_sender(seconds) && good;
   std::puts(good ? "ok" : "FAILED");
   return good ? 0 : 1;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the data plane, its parsers, the prober and the advert sender without Node, under ASan + UBSan and under TSan, and drives
-# them on loopback for some seconds.
+# Builds the data plane, its parsers, the prober and the advert sender without Node, under ASan + UBSan and under TSan,
+# and drives them on loopback for some seconds.
 set -eu
 cd "$(dirname "$0")"
 out=$(mktemp -d)
@@ -10,7 +10,7 @@ compile() {
   name=$1
   shift
   mkdir "$out/$name.o"
-  for file in $core drive.cc drive_edge.cc drive_sender.cc; do
+  for file in $core drive.cc drive_edge.cc drive_handshake.cc drive_sender.cc; do
     echo "g++ -std=c++20 -O1 -g1 -Wall -Wextra -fno-omit-frame-pointer -pthread $* -c $file -o $out/$name.o/$(basename "$file").o"
   done
 }

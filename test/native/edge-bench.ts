@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { Test } from 'tap'
-import type { ListenerEntry, SessionRecord } from '../../src/os/plane.js'
-import { type Bench, listener, serve, until } from './bench.js'
+import type { ListenerEntry } from '../../src/os/plane.js'
+import { listener, serve, until } from './bench.js'
 
 /** A server that writes its name to whoever comes and remembers what each of them says. */
 export interface Recorder {
@@ -90,23 +90,4 @@ export async function drip(socket: net.Socket, bytes: Buffer | string): Promise<
     await new Promise((resolve) => socket.write(Buffer.from([byte]), resolve))
     await new Promise((resolve) => setImmediate(resolve))
   }
-}
-
-/** Waits until each worker has gone round: it knows what was published before. */
-export async function turned(bench: Bench): Promise<void> {
-  const before = bench.plane.counters().heartbeats
-  await until('all have gone round', () =>
-    bench.plane.counters().heartbeats.every((count, worker) => count > (before[worker] ?? 0) + 1)
-  )
-}
-
-/** The next record that a session leaves. */
-export async function nextRecord(bench: Bench): Promise<SessionRecord> {
-  let found: SessionRecord | undefined
-  await until('a record', () => {
-    found ??= bench.plane.records(1)[0]
-    return found !== undefined
-  })
-  if (found === undefined) throw new Error('no record')
-  return found
 }

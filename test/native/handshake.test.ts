@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
-import type { LiveSession } from '../../src/os/plane.js'
-import { type Bench, bench, connect, entry, freePort, listener, type Mode, table, until } from './bench.js'
-import { BODY4, BODY6, clientHello, drip, nextRecord, proxied, recorder, turned, v1, v2 } from './edge-bench.js'
+import { bench, connect, entry, freePort, listener, type Mode, table, until } from './bench.js'
+import { BODY4, BODY6, clientHello, drip, proxied, recorder, v1, v2 } from './edge-bench.js'
 
 const MODES: readonly Mode[] = ['copy', 'splice']
 t.setTimeout(120_000)
@@ -74,7 +73,7 @@ for (const mode of MODES) {
           t.equal(await client.over, 'end')
           t.equal(client.text(), 'abye')
           const expected = { client: header.client, listener: header.listener, termination: '--', bytesIn: 5 }
-          t.match(await nextRecord(b), expected)
+          t.match(await b.record(), expected)
         }
         t.match(b.counters(), { malformed: 0, total: 2, bytesIn: 10 })
       })
@@ -91,7 +90,7 @@ for (const mode of MODES) {
         client.socket.end('hello')
         t.equal(await client.over, 'end')
         t.equal((await server.hears(index, 5)).toString(), 'hello')
-        const record = await nextRecord(b)
+        const record = await b.record()
         t.match(record, { client: /^127\.0\.0\.1:\d+$/, termination: '--' })
       }
       t.equal(b.counters().malformed, 0)
@@ -106,7 +105,7 @@ for (const mode of MODES) {
         const client = connect(t, port)
         client.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
         t.match(await client.over, /ECONNRESET/)
-        t.match(await nextRecord(b), { termination: 'PR', server: -1, queueMs: -1, connectMs: -1 })
+        t.match(await b.record(), { termination: 'PR', server: -1, queueMs: -1, connectMs: -1 })
         await until('it is gone', () => b.counters().current === 0)
         t.match(b.counters(), { malformed: 1, refused: 0, aborts: { client: 0, server: 0 } })
         t.equal(server.heard.length, 0)
@@ -123,7 +122,7 @@ for (const mode of MODES) {
         const client = connect(t, port)
         if (part !== '') client.socket.write(part)
         t.equal(await client.over, 'end')
-        const record = await nextRecord(b)
+        const record = await b.record()
         t.match(record, { termination: 'cR', server: -1 })
         t.ok(record.totalMs >= 95, `${record.totalMs} ms`)
       }
@@ -142,7 +141,7 @@ for (const mode of MODES) {
           await once(client.socket, 'connect')
           if (part !== '') await new Promise((resolve) => client.socket.write(part, resolve))
           client.socket[how]()
-          t.match(await nextRecord(b), { termination: 'CR' }, `${how} after ${part.length} bytes`)
+          t.match(await b.record(), { termination: 'CR' }, `${how} after ${part.length} bytes`)
         }
       }
       t.match(b.counters(), { aborts: { client: 4 }, malformed: 0, current: 0 })
@@ -163,11 +162,11 @@ for (const mode of MODES) {
       const first = ask('192.0.2.1')
       await once(first.socket, 'data')
       t.match(await ask('192.0.2.1').over, /ECONNRESET/, 'its address has a session already')
-      t.match(await nextRecord(b), { client: '192.0.2.1:56789', termination: 'PR' })
+      t.match(await b.record(), { client: '192.0.2.1:56789', termination: 'PR' })
       t.match(b.counters(), { sourceLimited: 1, denied: 0 })
       for (const [index, source] of ['192.0.2.129', '203.0.113.1', '2001:db9::1'].entries()) {
         t.match(await ask(source).over, /ECONNRESET/, source)
-        t.match(await nextRecord(b), { termination: 'PR' })
+        t.match(await b.record(), { termination: 'PR' })
         t.equal(b.counters().denied, index + 1)
       }
       for (const source of ['192.0.2.2', '2001:db8::7']) await once(ask(source).socket, 'data')
@@ -238,7 +237,7 @@ for (const mode of MODES) {
         t.equal(client.text(), answer, name)
         client.socket.end()
         await client.over
-        t.match(await nextRecord(b), { service: 1, backend, termination: '--' }, name)
+        t.match(await b.record(), { service: 1, backend, termination: '--' }, name)
       }
       t.match(b.counters(), { total: 10, malformed: 0 })
       t.equal(b.counters(3).servers[0]?.total, 3, 'the server is counted where it belongs')
@@ -270,18 +269,18 @@ for (const mode of MODES) {
     t.test('a service that is withdrawn is no target: the own servers get it', async (t) => {
       const { b, port } = await routed(t)
       b.plane.withdraw(2, false)
-      await turned(b)
+      await b.sessions()
       t.equal((await says(t, port, await clientHello(t, 'api.example.com'))).text(), 'own')
     })
 
     t.test('a service without servers is a target all the same: reset', async (t) => {
       const { b, port } = await routed(t)
       b.plane.publish({ ...table(port, []), id: 2, listeners: [] })
-      await turned(b)
+      await b.sessions()
       const client = connect(t, port)
       client.socket.write(await clientHello(t, 'api.example.com'))
       t.match(await client.over, /ECONNRESET/)
-      t.match(await nextRecord(b), { service: 1, backend: 2, server: -1, termination: 'SC' })
+      t.match(await b.record(), { service: 1, backend: 2, server: -1, termination: 'SC' })
       t.equal(b.counters().refused, 1)
     })
 
@@ -315,7 +314,7 @@ for (const mode of MODES) {
         t.ok((await own.hears(index, part.length)).equals(part))
         client.socket.end()
         await client.over
-        const record = await nextRecord(b)
+        const record = await b.record()
         t.match(record, { termination: '--' })
         t.ok(record.queueMs >= 95, `${record.queueMs} ms`)
       }
@@ -332,22 +331,22 @@ for (const mode of MODES) {
         t.equal(await half.over, 'end')
         t.equal(half.text(), 'ownbye')
         t.ok(own.heard[0]?.bytes.equals(hello.subarray(0, 50)))
-        t.match(await nextRecord(b), { termination: '--' })
+        t.match(await b.record(), { termination: '--' })
         const all = connect(t, port)
         all.socket.end(hello)
         t.equal(await all.over, 'end')
         t.equal(all.text(), 'exactbye')
         t.ok(exact.heard[0]?.isOver)
-        t.match(await nextRecord(b), { termination: '--' })
+        t.match(await b.record(), { termination: '--' })
         const silent = connect(t, port)
         silent.socket.end()
         t.equal(await silent.over, 'end')
-        t.match(await nextRecord(b), { termination: 'CR', server: -1 })
+        t.match(await b.record(), { termination: 'CR', server: -1 })
         const reset = connect(t, port)
         await once(reset.socket, 'connect')
         await new Promise((resolve) => reset.socket.write(hello.subarray(0, 50), resolve))
         reset.socket.resetAndDestroy()
-        t.match(await nextRecord(b), { termination: 'CR', server: -1 })
+        t.match(await b.record(), { termination: 'CR', server: -1 })
         t.match(b.counters(), { aborts: { client: 2 }, total: 4, current: 0 })
         t.equal(own.heard.length + exact.heard.length, 2)
       }
@@ -357,11 +356,29 @@ for (const mode of MODES) {
       const { b, port } = await routed(t, { handshakeTimeoutMs: 60_000 })
       const client = connect(t, port)
       await until('it is there', () => b.counters().current === 1)
-      const [session] = await sessionsOf(b)
+      const [session] = await b.sessions()
       t.match(session, { state: 'handshake', service: 1, backend: 1, server: -1, local: '' })
       b.plane.kill(session?.id ?? 0, 0)
       t.equal(await client.over, 'end')
-      t.match(await nextRecord(b), { termination: 'KR' })
+      t.match(await b.record(), { termination: 'KR' })
+    })
+
+    t.test('a service that is withdrawn with its sessions resets those that wait, too', async (t) => {
+      const { b, port } = await routed(t, { handshakeTimeoutMs: 60_000 })
+      const client = connect(t, port)
+      await until('it is there', () => b.counters().current === 1)
+      b.plane.withdraw(1, true)
+      t.match(await client.over, /ECONNRESET/)
+      t.match(await b.record(), { termination: 'KR' })
+    })
+
+    t.test('a timeout that is published later holds for those that wait already', async (t) => {
+      const { b, port, own } = await routed(t, { handshakeTimeoutMs: 60_000 })
+      const client = connect(t, port)
+      await until('it is there', () => b.counters().current === 1)
+      b.plane.publish(table(port, [own.port], { routes: [{ servername: 'a', service: 2 }], handshakeTimeoutMs: 50 }))
+      await once(client.socket, 'data')
+      t.equal(client.text(), 'own')
     })
 
     t.test('a PROXY header first, then the hello', async (t) => {
@@ -382,7 +399,20 @@ for (const mode of MODES) {
       t.equal(client.text(), 'exact')
       client.socket.end()
       await client.over
-      t.match(await nextRecord(b), { client: '192.0.2.1:56789', backend: 2, bytesIn: hello.length })
+      t.match(await b.record(), { client: '192.0.2.1:56789', backend: 2, bytesIn: hello.length })
+    })
+
+    t.test('who may not come in is reset after the PROXY header, whatever he says then', async (t) => {
+      const { b, port } = await routed(t)
+      const behind = await freePort()
+      const routes = [{ servername: 'api.example.com', service: 2 }]
+      const options = { listeners: [proxied(behind)], routes, deny: ['192.0.2.0/24'], handshakeTimeoutMs: 60_000 }
+      b.plane.publish(table(port, [1], { ...options, sessionLog: 'all' }))
+      const client = connect(t, behind)
+      client.socket.write(v1())
+      t.match(await client.over, /ECONNRESET/)
+      t.match(await b.record(), { client: '192.0.2.1:56789', termination: 'PR' })
+      t.equal(b.counters().denied, 1)
     })
 
     t.test('real TLS: each name comes to the server that has its certificate', async (t) => {
@@ -430,7 +460,7 @@ for (const mode of MODES) {
         t.ok((await server.hears(0, header.length + 5)).equals(Buffer.concat([header, Buffer.from('hello')])))
         client.socket.end()
         await client.over
-        t.match(await nextRecord(b), { bytesIn: 5, bytesOut: 5 }, 'the header is nobody’s traffic')
+        t.match(await b.record(), { bytesIn: 5, bytesOut: 5 }, 'the header is nobody’s traffic')
       }
     })
 
@@ -482,10 +512,6 @@ for (const mode of MODES) {
 }
 
 const twoBytes = (value: number): Buffer => Buffer.from([value >> 8, value & 255])
-
-function sessionsOf(b: Bench): Promise<readonly LiveSession[]> {
-  return new Promise((resolve) => b.plane.sessions({ service: 1, server: -1, quietMs: 0, most: 100 }, resolve))
-}
 
 async function serveTls(t: Test, folder: string, name: string): Promise<number> {
   const [cert, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]

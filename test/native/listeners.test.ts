@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { ListenerEntry, ServiceCounters, ServiceTable } from '../../src/os/plane.js'
 import { bench, type Client, connect, entry, freePort, listener, type Mode, python, table, until } from './bench.js'
-import { nextRecord, recorder, turned, v1 } from './edge-bench.js'
+import { recorder, v1 } from './edge-bench.js'
 
 const MODES: readonly Mode[] = ['copy', 'splice']
 t.setTimeout(120_000)
@@ -37,7 +37,7 @@ for (const mode of MODES) {
         client.socket.end()
         await client.over
         const shown = host === '::1' ? '[::1]' : host
-        t.match(await nextRecord(b), { client: `${shown}:${from}`, listener: `${shown}:${port}` })
+        t.match(await b.record(), { client: `${shown}:${from}`, listener: `${shown}:${port}` })
       }
     })
 
@@ -72,7 +72,7 @@ for (const mode of MODES) {
       b.plane.publish(table(port, [server.port], { listeners: [dual(port)] }))
       await once(connect(t, port, '127.0.0.1').socket, 'data')
       b.plane.publish(table(port, [server.port], { listeners: [listener('::', port)] }))
-      await turned(b)
+      await b.sessions()
       t.equal(await refused(t, port, '127.0.0.1'), 'ECONNREFUSED')
       old.socket.end()
       t.equal(await old.over, 'end')
@@ -188,7 +188,7 @@ for (const mode of MODES) {
         client.socket.end('hello')
         t.equal(await client.over, 'end')
         t.equal(client.text(), 'abye')
-        t.match(await nextRecord(b), { client: 'unix', listener: 'unix', termination: '--', bytesIn: 5 }, `${index}`)
+        t.match(await b.record(), { client: 'unix', listener: 'unix', termination: '--', bytesIn: 5 }, `${index}`)
       }
       t.same(
         server.heard.map((one) => one.bytes.toString()),
@@ -233,7 +233,7 @@ for (const mode of MODES) {
             listeners: [unix(path, { acceptProxy: true })]
           })
         )
-        await turned(b)
+        await b.sessions()
         const named = connectUnix(t, path)
         named.socket.write(v1())
         await until('it is told', () => server.heard.some((one) => one.bytes.toString().startsWith(v1())))
@@ -331,7 +331,7 @@ time.sleep(60)
         b.plane.withdraw(1, false)
       }
       b.plane.publish(unixTable(path, server.port))
-      await turned(b)
+      await b.sessions()
       await once(connectUnix(t, path).socket, 'data')
       t.ok(statSync(path).isSocket())
     })
