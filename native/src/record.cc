@@ -3,14 +3,16 @@
 
 namespace vipd {
 
-bool RecordRing::push(const SessionRecord& record) {
-  const std::size_t head = head_.load(std::memory_order_relaxed);
+bool RecordRing::room() const noexcept {
   // Acquire: the reader is done with the place that is written next.
-  if (head - tail_.load(std::memory_order_acquire) == kSize) return false;
+  return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire) < kSize;
+}
+
+void RecordRing::push(const SessionRecord& record) {
+  const std::size_t head = head_.load(std::memory_order_relaxed);
   if (!records_) records_ = std::make_unique<SessionRecord[]>(kSize);
   records_[head % kSize] = record;
   head_.store(head + 1, std::memory_order_release);
-  return true;
 }
 
 const SessionRecord* RecordRing::peek() const noexcept {

@@ -50,8 +50,10 @@ struct SessionRecord {
 // One worker puts in, Node's thread takes out; neither waits for the other.
 class RecordRing {
  public:
-  // False: full.
-  [[nodiscard]] bool push(const SessionRecord& record);
+  // The worker's: whether one more fits.
+  [[nodiscard]] bool room() const noexcept;
+  // Only where there is room.
+  void push(const SessionRecord& record);
   // The oldest one; nullptr: none. Good until pop().
   [[nodiscard]] const SessionRecord* peek() const noexcept;
   void pop() noexcept;

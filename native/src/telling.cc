@@ -60,6 +60,10 @@ void Worker::leave_record(const Session& session) {
       service.sampled.fetch_add(1, std::memory_order_relaxed) % table.log_sample != 0) {
     return;
   }
+  if (!records.room()) {
+    records_dropped.add();
+    return;
+  }
   const ServiceState& backend = *session.backend->state;
   SessionRecord record;
   record.facts = facts_of(session);
@@ -78,7 +82,7 @@ void Worker::leave_record(const Session& session) {
       backend.current.load(std::memory_order_relaxed) + backend.routed.load(std::memory_order_relaxed);
   if (session.server != nullptr) record.connections[3] = session.server->state().served.load(std::memory_order_relaxed);
   if (session.extra) std::copy_n(session.extra->before, 2, record.queued);
-  if (!records.push(record)) records_dropped.add();
+  records.push(record);
 }
 
 void Worker::start_query(std::shared_ptr<SessionQuery> query) {

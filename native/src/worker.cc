@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kBatch = 256;
 constexpr std::int64_t kHeartbeatMs = 250;
+constexpr std::int64_t kStopMs = 700;
 
 }  // namespace
 
@@ -83,14 +84,24 @@ void Worker::run() {
     serve_queues();
     reap();
   }
-  slab_.each([this](Session& session) {
+  end_all();
+  services_.clear();
+  static_cast<void>(mailbox_.take());  // listeners that came too late close now
+}
+
+// As many as can be in time; the kernel closes the others with the process.
+void Worker::end_all() {
+  const std::int64_t deadline_ms = monotonic_ms() + kStopMs;
+  std::uint32_t ended = 0;
+  bool is_late = false;
+  slab_.each([&](Session& session) {
+    is_late = is_late || (++ended % 64 == 0 && monotonic_ms() >= deadline_ms);
+    if (is_late) return;
     session.ends('K', '-');
     close(session, Close::plain);
   });
   runnable_.clear();
   reap();
-  services_.clear();
-  static_cast<void>(mailbox_.take());  // listeners that came too late close now
 }
 
 int Worker::wait_ms() const noexcept {

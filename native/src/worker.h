@@ -77,6 +77,7 @@ class Worker {
  private:
   // worker.cc: the loop
   void run();
+  void end_all();
   void dispatch(const epoll_event& event);
   void look_at_timers();
   void on_timer(Session& session);

@@ -22,12 +22,17 @@ export interface RootLog extends Log {
   record(facts: object, message: string, line: string | null): void
   /** Lines and records that were dropped because stdout was not read. */
   readonly dropped: number
-  /** Sees the last line out before the process ends. */
+  /** Resolves when all that was said is written; never, where nobody reads. */
+  settled(): Promise<void>
+  /** Sees the last line out of a process that ends at once. What is just being written may be there twice. */
   flush(): void
 }
 
 /** What waits to be written at most; beyond it lines are dropped. A reader that hangs must not hang an election. */
 const MAX_UNWRITTEN_BYTES = 1 << 20
+
+/** What one write takes at most: a busy main loop gets to the next one late. */
+const MAX_WRITE_BYTES = 1 << 17
 
 /**
  * JSON lines on stdout, names of levels, no host name: journald and people read it. Written behind the caller's back:
@@ -63,14 +68,21 @@ export function createLog(level: string, sinks: readonly LogSink[] = []): RootLo
     get dropped() {
       return out.dropped
     },
+    settled: () => out.settled(),
     flush: () => out.flushSync()
   }
 }
 
 /** Standard output, written in the background; what it does not take is counted. */
 class Stdout {
-  readonly #destination = pino.destination({ fd: 1, sync: false, maxLength: MAX_UNWRITTEN_BYTES })
+  readonly #destination = pino.destination({
+    fd: 1,
+    sync: false,
+    maxLength: MAX_UNWRITTEN_BYTES,
+    maxWrite: MAX_WRITE_BYTES
+  })
   #unwrittenBytes = 0
+  #onSettled: (() => void) | undefined
   dropped = 0
 
   constructor() {
@@ -78,6 +90,7 @@ class Stdout {
     this.#destination.on('error', () => undefined)
     this.#destination.on('write', (count: number) => {
       this.#unwrittenBytes -= count
+      if (this.#unwrittenBytes <= 0) this.#onSettled?.()
     })
     this.#destination.on('drop', (line: string) => {
       this.#unwrittenBytes -= Buffer.byteLength(line)
@@ -92,6 +105,13 @@ class Stdout {
   write(line: string): void {
     this.#unwrittenBytes += Buffer.byteLength(line)
     this.#destination.write(line)
+  }
+
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#unwrittenBytes <= 0) resolve()
+      else this.#onSettled = resolve
+    })
   }
 
   flushSync(): void {

@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs'
 import { EXIT } from './exit.js'
 import { socketOption } from './options.js'
 
-/** `vipd reload`: the daemon validates its file, applies what is about VRRP and tells what takes a restart. */
+/** `vipd reload`: the daemon validates its file, applies it in place and tells what takes a restart. */
 export const reloadCommand: CommandModule<object, { socket: string }> = {
   command: 'reload',
   describe: 'Have the running daemon validate its file and apply what it can without a restart',

@@ -147,9 +147,9 @@ export const service = map(
       .describe('Listen backlog; maxconn unless given, cut by net.core.somaxconn'),
     timeout: timeout.prefault({}),
     tcp_ut: duration('ms', 0, DAY_MS)
-      .default(60_000)
+      .optional()
       .describe(
-        'TCP_USER_TIMEOUT of both legs: unacknowledged data for this long ends the session; 0 is the kernel’s default'
+        'TCP_USER_TIMEOUT of both legs: unacknowledged data for this long ends the session; idle + intvl × cnt of tcpka unless given; 0 is the kernel’s default'
       ),
     tcpka: tcpka.prefault({}).describe('TCP keepalive of both legs'),
     session_log: word('off', 'errors', 'sampled', 'all')
@@ -194,7 +194,8 @@ export const service = map(
     queueMs: raw.timeout.queue ?? raw.timeout.connect,
     clientHsMs: raw.timeout.client_hs
   },
-  userTimeoutMs: raw.tcp_ut,
+  // The kernel lets TCP_USER_TIMEOUT, where it is set, decide in place of tcpka.cnt: both must say the same.
+  userTimeoutMs: raw.tcp_ut ?? raw.tcpka.idle + raw.tcpka.intvl * raw.tcpka.cnt,
   keepalive: { idleMs: raw.tcpka.idle, intervalMs: raw.tcpka.intvl, count: raw.tcpka.cnt },
   sessionLog: raw.session_log,
   logSample: raw.log_sample,

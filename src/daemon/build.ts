@@ -4,28 +4,25 @@ import { messageOf } from '../base/errors.js'
 import { History } from '../base/history.js'
 import type { Log } from '../base/log.js'
 import type { Config, VrrpConfig } from '../config/schema.js'
-import { Probes } from '../health/probes.js'
+import type { Probes } from '../health/probes.js'
 import { Notifier } from '../notify/notifier.js'
 import type { Addon, NativeAdvertSender, NativeProber } from '../os/addon.js'
 import { run, splitCommand } from '../os/exec.js'
-import { icmpOpener } from '../os/icmp.js'
 import { sendMail } from '../os/mail.js'
 import { Netlink } from '../os/netlink.js'
 import type { NativeDataPlane } from '../os/plane.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { programProblem } from '../os/safe-program.js'
-import { inheritedSockets } from '../os/systemd.js'
-import type { Tier } from '../vrrp/tracking.js'
 import { ArpHub } from './arp-hub.js'
 import { Election, virtualAddresses } from './election.js'
 import { Forwarding } from './forwarding.js'
-import { capacityFor } from './host.js'
 import { Narrator } from './narrator.js'
-import { proxyLog } from './proxy-log.js'
+import { makeProxy } from './proxy-parts.js'
 import { Pulse } from './pulse.js'
 import { ScriptUsers } from './script-users.js'
-import { Services } from './services.js'
+import type { Services } from './services.js'
+import { type Serving, servingFor } from './serving.js'
 import { makeTrackers } from './track-makers.js'
 import type { Trackers } from './trackers.js'
 
@@ -74,34 +71,11 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     () => election.refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
-  const { threads, wanted, fits, pipes, shortage } = capacityFor(config, addon)
-  const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits), pipes }, (event) =>
-    services.onEvent(event)
+  const { plane, prober, probes, services, capacity } = makeProxy(
+    config,
+    { addon, clock, log, users, history, today },
+    () => election.refresh()
   )
-  const prober = new addon.Prober()
-  const probes = new Probes({
-    clock,
-    prober,
-    openIcmp: icmpOpener(addon),
-    run,
-    splitCommand,
-    programProblem: (program) => programProblem(program),
-    credentialsOf: (user) => users.of(user)
-  })
-  const inherited = inheritedSockets(process.env, process.pid)
-  // Programs that are run must not keep the listeners of others open.
-  if (inherited.size > 0) addon.closeOnExec()
-  const services = new Services(fits, {
-    clock,
-    log: proxyLog(log, history, today),
-    plane,
-    probe: (check, names) => probes.health(check, names),
-    agentProbe: (agent) => probes.agent(agent),
-    random: Math.random,
-    today,
-    inherited,
-    onChange: () => election.refresh()
-  })
   const user = () => users.scripts
   const notifier = new Notifier(
     { global: config.global, node: hostname() },
@@ -112,26 +86,11 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   const pulse = new Pulse()
   let isAlive = true
 
-  /** The cross wires: an instance whose services cannot be served is no master. proxy and vrrp never hear of each other. */
-  function servingOf(instance: VrrpConfig): { readonly faults: readonly string[]; readonly tier: Tier } {
-    const virtual = virtualAddresses({ vrrp: [instance] })
-    const serving = services.list.filter((service) => service.concerns(virtual))
-    const faults = serving.map((service) => service.faultOn(virtual)).filter((fault) => fault !== undefined)
-    if (!isAlive && services.list.length > 0) faults.push('the data plane stands still')
-    const reaches = serving.map((service) => service.reach(isOwnAddress))
-    const tier = reaches.includes('nothing') ? 'nothing' : reaches.includes('local') ? 'local' : 'serving'
-    return { faults, tier }
-  }
-
+  const servingOf = (instance: VrrpConfig): Serving =>
+    servingFor(virtualAddresses({ vrrp: [instance] }), services, { isAlive, isOwnAddress })
   const isOwnAddress = (host: string): boolean =>
     [...netlink.addresses()].some((one) => one.prefix.address === host && one.protocol !== VIPD_PROTOCOL)
-
-  const sender =
-    config.vrrp.length === 0
-      ? null
-      : openSender(addon, config.global.realTimePriority, (error) =>
-          log.warn({ error }, 'no thread for adverts: the main loop sends them')
-        )
+  const sender = config.vrrp.length === 0 ? null : openSender(addon, config.global.realTimePriority, log)
   const election = new Election({
     clock,
     log,
@@ -165,9 +124,9 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     prober,
     probes,
     sender,
-    threads,
-    planned: wanted,
-    shortages: shortage === undefined ? [] : [shortage],
+    threads: capacity.threads,
+    planned: capacity.wanted,
+    shortages: capacity.shortage === undefined ? [] : [capacity.shortage],
     isPlaneAlive: () => isAlive,
     pulse() {
       const was = isAlive
@@ -188,12 +147,12 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
 function openSender(
   addon: Pick<Addon, 'AdvertSender'>,
   realTimePriority: number,
-  onError: (error: string) => void
+  log: Pick<Log, 'warn'>
 ): NativeAdvertSender | null {
   try {
     return new addon.AdvertSender({ realTimePriority })
   } catch (error) {
-    onError(messageOf(error))
+    log.warn({ error: messageOf(error) }, 'no thread for adverts: the main loop sends them')
     return null
   }
 }

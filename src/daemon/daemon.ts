@@ -54,6 +54,7 @@ const METER_WINDOW_MS = 60_000
 const LOOK_PERIOD_MS = 5000
 const STOP_SLACK_MS = 2000
 const DRAIN_LOOK_MS = 50
+const LAST_SESSIONS_MS = 300
 
 /** The running program: order, deadlines, and what the operator may ask. */
 export class Daemon implements Control {
@@ -276,6 +277,9 @@ export class Daemon implements Control {
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])
+    // What is left is ended by order, so that its record says so.
+    services.close()
+    await this.#drained(LAST_SESSIONS_MS)
     this.#recorder.stop()
     plane.stop()
     probes.close()

@@ -7,6 +7,9 @@ import { Syslog } from '../os/syslog.js'
 import { Systemd } from '../os/systemd.js'
 import { Daemon, type DaemonSettings } from './daemon.js'
 
+/** A reader of the log that hangs does not keep the process. */
+const LAST_WORDS_MS = 1000
+
 /**
  * The whole life of the process: start, signals, end. SIGTERM and SIGINT stop it, a second one at once; SIGHUP looks at
  * the file again. Throws a VipdError when it cannot start; otherwise the process ends by itself.
@@ -28,7 +31,8 @@ export async function serve(settings: DaemonSettings): Promise<void> {
     if (isStopping) process.exit(1)
     isStopping = true
     await daemon.stop(signal)
-    log.flush()
+    systemClock.after(LAST_WORDS_MS, () => process.exit(0))
+    await log.settled()
     process.exit(0)
   }
   process.on('SIGTERM', () => void stop('SIGTERM'))

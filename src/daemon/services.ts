@@ -81,6 +81,11 @@ export class Services {
     for (const service of this.#list) service.stop(service.listensAt(virtual))
   }
 
+  /** Ends every session that is left; services must have been stopped before. */
+  close(): void {
+    for (const service of [...this.#list, ...this.#gone]) service.stop(true)
+  }
+
   onEvent(event: DataPlaneEvent): void {
     this.#list.find(({ id }) => id === event.service)?.onEvent(event)
   }

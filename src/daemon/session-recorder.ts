@@ -25,7 +25,7 @@ export interface RecorderStatus {
 const PERIOD_MS = 100
 /** While there is more: again after a pause in which the main loop does everything else. */
 const PAUSE_MS = 10
-const BATCH = 250
+const BATCH = 64
 const MOST_WORK_MS = 10
 const LOOK_PERIOD_MS = 5000
 

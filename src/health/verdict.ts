@@ -15,7 +15,7 @@ export interface Verdict {
   readonly status: 'UNKNOWN' | 'UP' | 'UNSURE' | 'ALIVE' | 'DOWN'
   /** Results in a row that contradict the status; `rise` or `fall` of them move it. */
   readonly streak: number
-  /** It has said that it is shutting down and has not answered otherwise since. */
+  /** It has said that it is shutting down, or that it is not ready, and does not answer any more. */
   readonly isLeaving: boolean
   /** Results in a row against what each rung says now: [alive, serving, ready]. */
   readonly against: readonly [number, number, number]
@@ -77,15 +77,19 @@ export function judge(verdict: Verdict, finding: Finding, thresholds: Thresholds
   const [alive, serving, ready] = rungs.map(({ count }) => count)
   const against = [alive ?? 0, serving ?? 0, ready ?? 0] as const
   const lost = seen === 0 && finding.isRefused !== true ? Math.min(verdict.lost + 1, thresholds.fall) : 0
-  const stillLeaving = seen === 0 && verdict.isLeaving && lost < thresholds.fall
+  const hasSaidSo = verdict.isLeaving || saidNotReady(verdict)
   return {
     status: STATUSES[rungs.filter(({ isHeld }) => isHeld).length] ?? 'DOWN',
     streak: Math.max(...against),
-    isLeaving: finding.isLeaving === true || stillLeaving,
+    isLeaving: finding.isLeaving === true || (seen === 0 && hasSaidSo && lost < thresholds.fall),
     against,
     lost
   }
 }
+
+/** Its last results were answers that it is not ready: whatever ends it now, it saw it coming. */
+const saidNotReady = ({ status, against: [alive, serving] }: Verdict): boolean =>
+  status === 'ALIVE' ? alive === 0 : status !== 'DOWN' && status !== 'UNKNOWN' && serving > 0 && alive === 0
 
 /** Rungs that one result speaks for. */
 function heightOf({ isOk, isAlive, isUnsure, isLeaving }: Finding): number {
@@ -102,7 +106,7 @@ const settled = (height: number, isLeaving: boolean): Verdict => ({
 })
 
 /**
- * Its sessions are to be ended: it does not answer, and did not say before that it would go. One that did and now
+ * Its sessions are to be ended: it does not answer, and did not say before that it would go or is not ready. One that did and now
  * refuses connections still serves those it has, and its kernel ends them with it; when its host is silent too it is dead.
  */
 export const isDead = (verdict: Verdict): boolean => verdict.status === 'DOWN' && !verdict.isLeaving

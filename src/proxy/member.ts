@@ -3,18 +3,9 @@ import type { Clock } from '../base/clock.js'
 import type { AgentConfig, CheckConfig, ServerConfig } from '../config/schema.js'
 import { Checker, type CheckResult, type Probe } from '../health/checker.js'
 import { phaseOf } from '../health/verdict.js'
+import { advised, type Moment, observe, observeConnects, ordered, reconfigured } from './changes.js'
 import type { ServerOrder } from './orders.js'
-import {
-  advised,
-  effective,
-  type Moment,
-  newServer,
-  observe,
-  observeConnects,
-  ordered,
-  reconfigured,
-  type Server
-} from './pool.js'
+import { effective, newServer, type Server } from './pool.js'
 
 export interface MemberPorts {
   readonly clock: Clock

@@ -86,10 +86,18 @@ export function tcplogLine(record: SessionRecord, names: SessionNames, accepted:
     [record.queueMs, record.connectMs, record.totalMs].join('/'),
     record.bytesOut,
     record.termination,
-    [...record.connections, retries].join('/'),
+    [...connectionsOf(record), retries].join('/'),
     record.queued.join('/')
   ].join(' ')
 }
+
+/** haproxy counts the session itself at the frontend alone: it has left backend and server when the line is written. */
+const connectionsOf = ({ connections: [all, service, backend, server] }: SessionRecord): number[] => [
+  all,
+  service,
+  Math.max(0, backend - 1),
+  Math.max(0, server - 1)
+]
 
 /** An IPv6 address has no brackets there. */
 const clientOf = (client: string, listener: number): string =>

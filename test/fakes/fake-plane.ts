@@ -9,6 +9,8 @@ export class FakePlane implements Pick<NativeDataPlane, 'publish' | 'withdraw' |
   /** Everything that was published or withdrawn, in order: `publish 1`. */
   readonly told: string[] = []
   live: LiveSession[] = []
+  /** Questions are answered when the test says so, and not at once. */
+  late: (() => void)[] | undefined
   attempts = 0
   /** Why every table is refused; or those with a listener on these ports. */
   refusal: Error | undefined
@@ -38,15 +40,15 @@ export class FakePlane implements Pick<NativeDataPlane, 'publish' | 'withdraw' |
 
   sessions(filter: SessionFilter, done: (sessions: readonly LiveSession[]) => void): void {
     this.asked.push(filter)
-    done(
-      this.live
-        .filter(({ backend, server, idleMs }) => {
-          const isMeant = [-1, backend].includes(filter.service) && [-1, server].includes(filter.server)
-          return isMeant && idleMs >= filter.quietMs
-        })
-        .sort((a, b) => b.ageMs - a.ageMs)
-        .slice(0, filter.most)
-    )
+    const found = this.live
+      .filter(({ backend, server, idleMs }) => {
+        const isMeant = [-1, backend].includes(filter.service) && [-1, server].includes(filter.server)
+        return isMeant && idleMs >= filter.quietMs
+      })
+      .sort((a, b) => b.ageMs - a.ageMs)
+      .slice(0, filter.most)
+    if (this.late === undefined) done(found)
+    else this.late.push(() => done(found))
   }
 
   kill(session: number, quietMs: number): void {

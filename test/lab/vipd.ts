@@ -66,7 +66,7 @@ export class Vipd {
     return this.#child
   }
 
-  /** Starts the daemon and waits until its admin socket answers. */
+  /** Starts the daemon and waits until its admin socket answers and every instance takes part in the election. */
   async start(deadlineMs = 15_000): Promise<this> {
     const argv = [process.execPath, vipdProgram, 'run', '-c', this.configFile]
     this.#child = new Child(['ip', 'netns', 'exec', this.node.namespace, ...argv], {
@@ -77,7 +77,8 @@ export class Vipd {
     const answers = async (): Promise<boolean> => {
       if (child.exit !== undefined)
         throw new Error(`vipd on ${this.node.name} ended (${child.exit.code}):\n${child.tail()}`)
-      return (await this.status().catch(() => undefined))?.pid === child.pid
+      const status = await this.status().catch(() => undefined)
+      return status?.pid === child.pid && status.vrrp.every((one) => one.state !== 'INIT')
     }
     await poll(answers, deadlineMs, `vipd on ${this.node.name} answering; it printed:\n${child.tail()}`)
     return this
@@ -126,6 +127,19 @@ export class Vipd {
       },
       deadlineMs,
       what
+    )
+  }
+
+  /** Waits until it is master and status shows every address held: the kernel's answer comes after the election's. */
+  async untilHeld(deadlineMs: number): Promise<InstanceStatus> {
+    return poll(
+      async () => {
+        const instance = await this.instance().catch(() => undefined)
+        const isHeld = instance?.state === 'MASTER' && instance.virtual_ipaddress.every((one) => one.held)
+        return isHeld && instance
+      },
+      deadlineMs,
+      `vipd on ${this.node.name} holding its addresses`
     )
   }
 

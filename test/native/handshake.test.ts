@@ -363,6 +363,24 @@ for (const mode of MODES) {
       t.match(await b.record(), { termination: 'KR' })
     })
 
+    t.test('a service that is withdrawn with its sessions resets those that wait, too', async (t) => {
+      const { b, port } = await routed(t, { handshakeTimeoutMs: 60_000 })
+      const client = connect(t, port)
+      await until('it is there', () => b.counters().current === 1)
+      b.plane.withdraw(1, true)
+      t.match(await client.over, /ECONNRESET/)
+      t.match(await b.record(), { termination: 'KR' })
+    })
+
+    t.test('a timeout that is published later holds for those that wait already', async (t) => {
+      const { b, port, own } = await routed(t, { handshakeTimeoutMs: 60_000 })
+      const client = connect(t, port)
+      await until('it is there', () => b.counters().current === 1)
+      b.plane.publish(table(port, [own.port], { routes: [{ servername: 'a', service: 2 }], handshakeTimeoutMs: 50 }))
+      await once(client.socket, 'data')
+      t.equal(client.text(), 'own')
+    })
+
     t.test('a PROXY header first, then the hello', async (t) => {
       const { b, port } = await routed(t, { handshakeTimeoutMs: 60_000 })
       const again = await freePort()
@@ -382,6 +400,19 @@ for (const mode of MODES) {
       client.socket.end()
       await client.over
       t.match(await b.record(), { client: '192.0.2.1:56789', backend: 2, bytesIn: hello.length })
+    })
+
+    t.test('who may not come in is reset after the PROXY header, whatever he says then', async (t) => {
+      const { b, port } = await routed(t)
+      const behind = await freePort()
+      const routes = [{ servername: 'api.example.com', service: 2 }]
+      const options = { listeners: [proxied(behind)], routes, deny: ['192.0.2.0/24'], handshakeTimeoutMs: 60_000 }
+      b.plane.publish(table(port, [1], { ...options, sessionLog: 'all' }))
+      const client = connect(t, behind)
+      client.socket.write(v1())
+      t.match(await client.over, /ECONNRESET/)
+      t.match(await b.record(), { client: '192.0.2.1:56789', termination: 'PR' })
+      t.equal(b.counters().denied, 1)
     })
 
     t.test('real TLS: each name comes to the server that has its certificate', async (t) => {

@@ -67,33 +67,61 @@ async function syslogServer(t: Test) {
   return { port: socket.address().port, got, said }
 }
 
-/** The program with two servers, its log as the seed has it (local0, warning) and a second target that takes all. */
-async function start(t: Test) {
-  const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
-  const [a1, a2, port] = [await echo(t, 'a1'), await echo(t, 'a2'), await freePort()]
-  const [warnings, all] = [await syslogServer(t), await syslogServer(t)]
-  const socket = join(folder, 'vipd.sock')
-  const file = join(folder, 'vipd.yaml')
-  writeFileSync(
-    file,
-    `admin: { socket: ${socket} }
-nbthread: 2
+/** Ports of a service, its servers, and who takes the log. */
+interface Ports {
+  readonly service: number
+  readonly a1: number
+  readonly a2: number
+  readonly warnings: number
+  readonly all: number
+}
+
+/** Its log as the seed has it (local0, warning), and a second target that takes all. */
+const TWO_TARGETS = ({ service, a1, a2, warnings, all }: Ports): string => `
 log:
   syslog:
-    - { address: 127.0.0.1:${warnings.port}, facility: local0, level: warning, tag: haproxy }
-    - { address: 127.0.0.1:${all.port}, facility: local1, level: info, format: rfc5424 }
+    - { address: 127.0.0.1:${warnings}, facility: local0, level: warning, tag: haproxy }
+    - { address: 127.0.0.1:${all}, facility: local1, level: info, format: rfc5424 }
 proxy:
   - name: api
-    bind: [ 127.0.0.1:${port} ]
+    bind: [ 127.0.0.1:${service} ]
     maxconn: 100
     session_log: all
     log_format: tcplog
     default_server: { check: { type: tcp, inter: 100ms, rise: 1, fall: 1 } }
     servers:
-      - { name: a1, address: 127.0.0.1:${a1.port} }
-      - { name: a2, address: 127.0.0.1:${a2.port} }
+      - { name: a1, address: 127.0.0.1:${a1} }
+      - { name: a2, address: 127.0.0.1:${a2} }
 `
-  )
+
+/** haproxy's file with the seed's log line. */
+const SEED = ({ service, a1, a2, warnings }: Ports): string => `
+global
+    log 127.0.0.1:${warnings} local0 warning
+    maxconn 100
+defaults
+    log global
+    mode tcp
+    retries 3
+    option redispatch
+listen api
+    bind 127.0.0.1:${service}
+    balance roundrobin
+    timeout server 900s
+    timeout connect 15s
+    server a1 127.0.0.1:${a1} check inter 100 rise 1 fall 1
+    server a2 127.0.0.1:${a2} check inter 100 rise 1 fall 1
+`
+
+/** The program with two servers. */
+async function start(t: Test, write: (ports: Ports, folder: string) => string | Promise<string>) {
+  const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
+  const [a1, a2, port] = [await echo(t, 'a1'), await echo(t, 'a2'), await freePort()]
+  const [warnings, all] = [await syslogServer(t), await syslogServer(t)]
+  const socket = join(folder, 'vipd.sock')
+  const file = join(folder, 'vipd.yaml')
+  const ports = { service: port, a1: a1.port, a2: a2.port, warnings: warnings.port, all: all.port }
+  writeFileSync(file, `admin: { socket: ${socket} }\nnbthread: 2\n${await write(ports, folder)}`)
   const child = spawn(process.execPath, [main, 'run', '-c', file], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: Record<string, unknown>[] = []
   let rest = ''
@@ -129,7 +157,7 @@ async function client(t: Test, port: number): Promise<{ socket: Socket; server: 
 }
 
 const vipd = async (...words: string[]): Promise<{ code: number | null; out: string }> => {
-  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'inherit'], timeout: 20_000 })
+  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 20_000 })
   let out = ''
   child.stdout.on('data', (chunk: Buffer) => {
     out += chunk
@@ -139,7 +167,7 @@ const vipd = async (...words: string[]): Promise<{ code: number | null; out: str
 }
 
 t.test('a daemon and its operator', { timeout: 100_000 }, async (t) => {
-  const { a1, port, socket, child, ended, lines, warnings, all, serverOf, is } = await start(t)
+  const { a1, port, socket, child, ended, lines, warnings, all, serverOf, is } = await start(t, TWO_TARGETS)
   const record = (id: string) => until(() => lines.find((line) => line['session'] === id))
 
   t.test('sessions are listed with both ends, and one is ended by its id', async (t) => {
@@ -236,4 +264,19 @@ t.test('a daemon and its operator', { timeout: 100_000 }, async (t) => {
     t.strictSame(await ended, [0, null])
     t.ok(lines.some((line) => line['client'] === `127.0.0.1:${local}`))
   })
+})
+
+t.test('the log line of the seed is carried over: a server that dies and comes back is told there', async (t) => {
+  const { a1, child, ended, warnings } = await start(t, async (ports, folder) => {
+    const old = join(folder, 'haproxy.cfg')
+    writeFileSync(old, SEED(ports))
+    return (await vipd('import', '--haproxy', old)).out
+  })
+  a1.close()
+  t.match(await warnings.said(/server is DOWN .*server=a1/), new RegExp(`^<129>.* vipd\\[${child.pid}\\]: `))
+  warnings.got.length = 0
+  await echo(t, 'a1', a1.port)
+  await warnings.said(/server is UP .*server=a1/)
+  child.kill('SIGTERM')
+  t.strictSame(await ended, [0, null])
 })

@@ -71,6 +71,38 @@ for (const mode of MODES) {
       t.equal(q.server(1).total, 13)
     })
 
+    t.test('who comes when a slot is freed does not overtake who waits for it', async (t) => {
+      const q = await line(t, mode, 'a', { sessionLog: 'off' })
+      for (let round = 0; round < 40; round++) {
+        const first = await answered(t, q.port)
+        const [second] = await queue(t, q, 1)
+        const order: string[] = []
+        first.socket.destroy()
+        const third = connect(t, q.port)
+        second?.socket.once('data', () => order.push('second'))
+        third.socket.once('data', () => order.push('third'))
+        await until('second served', () => order.length > 0)
+        second?.socket.destroy()
+        await until('third served', () => order.length > 1)
+        t.same(order, ['second', 'third'])
+        third.socket.destroy()
+        await until('over', () => q.counters().current === 0)
+      }
+    })
+
+    t.test('slots that are freed at once serve as many, whichever threads they wait on', async (t) => {
+      const q = await line(t, mode, 'a', { sessionLog: 'off' })
+      await q.publish({ servers: [entry(1, q.ports[0] ?? 0, { maxconn: 4 })] })
+      for (let round = 0; round < 20; round++) {
+        const first = await Promise.all(Array.from({ length: 4 }, () => answered(t, q.port)))
+        const waiting = await queue(t, q, 4)
+        for (const client of first) client.socket.destroy()
+        await until('all served', () => waiting.every((client) => client.text() === 'a'), 5_000)
+        for (const client of waiting) client.socket.destroy()
+        await until('over', () => q.counters().current === 0)
+      }
+    })
+
     t.test('a record tells how long it waited, and how many were before it', async (t) => {
       const q = await line(t, mode, 'a')
       const first = await answered(t, q.port)

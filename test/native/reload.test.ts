@@ -18,7 +18,8 @@ import os, socket, sys
 handed = socket.socket()
 handed.bind(('127.0.0.1', int(sys.argv[1])))
 handed.listen()
-os.dup2(handed.fileno(), 3, inheritable=True)
+os.dup2(handed.fileno(), 3)
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='api')
 os.execv(sys.argv[2], sys.argv[2:])
 `
@@ -53,7 +54,7 @@ async function daemon(t: Test, yaml: string, activated?: number) {
     JSON.parse(vipd('status', '--json').out)
   await until('the daemon listens and its servers are UP', () => {
     const { code, out } = vipd('status', '--json')
-    return code === 0 && !out.includes('"DOWN"')
+    return code === 0 && out.includes('"listening": true') && !out.includes('"DOWN"')
   })
   return { vipd, write, status }
 }

@@ -223,7 +223,7 @@ for (const mode of MODES) {
       const server = await serve(t, (socket) => {
         send(socket, 64).catch(() => {})
       })
-      b.plane.publish(table(port, [portOf(server)], { clientTimeoutMs: 300, serverTimeoutMs: 100 }))
+      b.plane.publish(table(port, [portOf(server)], { clientTimeoutMs: 2000, serverTimeoutMs: 1000 }))
       const client = connect(t, port)
       client.socket.pause()
       await until('session over', () => b.counters().total === 1 && b.counters().current === 0)

@@ -125,7 +125,7 @@ t.test('faults of a living master', { skip }, async (t) => {
       )
     )
     await lonely.start()
-    t.match(await lonely.untilState('MASTER', 6000), { virtual_ipaddress: [{ held: true }] })
+    t.match(await lonely.untilHeld(6000), { virtual_ipaddress: [{ address: '10.32.255.98/32' }] })
   })
 })
 

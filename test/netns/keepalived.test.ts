@@ -33,7 +33,6 @@ async function pair(t: Tap, priorities: { keepalived: number; vipd: number }, mo
   t.teardown(() => lab.close())
   const [m1, m2] = lab.masters
   await lab.watchOwners()
-  const begun = nowMs()
   const conf = keepalivedConf(vip, { priority: priorities.keepalived, ...more.keepalived })
   const config = seedConfig(lab, m2, { priority: priorities.vipd, withoutProxy: true, ...more.vipd })
   const vipd = lab.ending(new Vipd(lab, m2, config))
@@ -45,7 +44,7 @@ async function pair(t: Tap, priorities: { keepalived: number; vipd: number }, mo
     await lab.owners.until(['m1'], 6000)
     await vipd.start()
   }
-  return { lab, keepalived, vipd, begun }
+  return { lab, keepalived, vipd, begun: nowMs() }
 }
 
 type Tap = Pick<typeof t, 'teardown' | 'ok' | 'strictSame'>

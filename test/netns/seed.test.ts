@@ -97,7 +97,7 @@ t.test('the deployment of the seed on three vipds', { skip }, async (t) => {
     await owners.until(['m1'], 10_000)
     await client.until(20, nowMs(), 5000)
     t.ok(owners.longestOverlap(since) <= OVERLAP_MS, `two owners: ${owners.longestOverlap(since).toFixed()} ms`)
-    t.match(await first.untilState('MASTER', 5000), { virtual_ipaddress: [{ held: true }] })
+    t.match(await first.untilHeld(5000), { state: 'MASTER' })
   })
 
   await t.test('SIGTERM of the master: a planned hand-over', async (t) => {

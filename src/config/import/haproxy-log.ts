@@ -83,7 +83,7 @@ function reviewLevel(line: Directive, target: Target | undefined, report: Report
     'trap',
     line,
     `log … ${target?.level}`,
-    'haproxy told there that a server is DOWN and never that it is UP again, which is a notice: `level: info` has all of it'
+    'haproxy told there that a server is DOWN and never that it is UP again, which is a notice: vipd tells both there'
   )
 }
 

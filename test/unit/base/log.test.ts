@@ -54,7 +54,7 @@ async function unread(body: string): Promise<{ lines: string[]; dropped: number 
     ${body}
     process.send(log.dropped)
     await new Promise((resolve) => process.once('message', resolve))
-    log.flush()
+    await log.settled()
     process.disconnect()
   `
   const src = new URL('../../../src', import.meta.url).pathname

@@ -117,6 +117,12 @@ t.test('sessions end with a dead server, not with one that said it would go and 
   t.ok(dead('+lrrr---'), 'its host is gone as well')
   t.ok(dead('+l---'))
   t.notOk(dead('+lrrr-r--r-'))
+  t.notOk(dead('+aaarrr'), 'it had said that it is not ready: an apiserver that shuts down')
+  t.notOk(dead('+arrr'), 'although it was not drained yet')
+  t.notOk(dead('aarrrrrr'))
+  t.ok(dead('+aaa---'), 'its host is gone')
+  t.ok(dead('+a++rrr'), 'it was ready again')
+  t.ok(dead('+?rrr'), '401 says nothing about leaving')
   t.ok(dead('+lrrr++rrr'), 'its next life has said nothing')
 })
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { CheckResult } from '../../../src/health/checker.js'
+import { observe, ordered } from '../../../src/proxy/changes.js'
 import { choose } from '../../../src/proxy/choice.js'
-import { effective, newServer, observe, ordered, type Server, weightOf } from '../../../src/proxy/pool.js'
+import { effective, newServer, type Server, weightOf } from '../../../src/proxy/pool.js'
 import { tableOf } from '../../../src/proxy/table.js'
 import { result, START, serviceConfig, UNREADY, UNSURE } from '../../fakes/fake-service.js'
 

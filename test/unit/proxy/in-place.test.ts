@@ -1,5 +1,6 @@
 import t from 'tap'
-import { countersOf, fakeService, HOSTS, serviceConfig, THREE } from '../../fakes/fake-service.js'
+import { Roster } from '../../../src/proxy/roster.js'
+import { countersOf, fakeService, HOSTS, serviceConfig, servicePorts, THREE } from '../../fakes/fake-service.js'
 
 const [A, B] = HOSTS
 const entriesOf = (
@@ -125,6 +126,23 @@ t.test('another check takes over where the old one stood', async (t) => {
   for (const { done } of probes.splice(0)) done({ isOk: false, code: 'L4CON', detail: '', tookMs: 1 })
   await clock.advance(1000)
   t.equal(walk(), '')
+})
+
+t.test('identities come round again, past those that are in use', async (t) => {
+  const { ports, clock } = servicePorts()
+  const [first, config] = serviceConfig(THREE).servers
+  if (first === undefined || config === undefined) throw new Error('no servers')
+  const probe = () => () => undefined
+  const roster = new Roster({ ...ports, probe }, () => undefined)
+  const last: number[] = []
+  for (let i = 0; i < 65_540; i++) {
+    const address = { ...config.address, host: `10.${i >> 14}.${(i >> 7) & 127}.${i & 127}` }
+    roster.configure([first, { ...config, address }])
+    clock.time.skip(1000)
+    roster.release([])
+    if (i >= 65_530) last.push(...roster.servers.map(({ id }) => id).slice(1))
+  }
+  t.strictSame(last, [65_531, 65_532, 65_533, 65_534, 65_535, 1, 2, 3, 4, 5])
 })
 
 t.test('identities are not given twice while their owner is here or leaves', async (t) => {

@@ -1,19 +1,7 @@
 import t from 'tap'
 import type { CheckResult } from '../../../src/health/checker.js'
-import {
-  advised,
-  effective,
-  isDead,
-  type Moment,
-  newServer,
-  observe,
-  observeConnects,
-  ordered,
-  rankOf,
-  reconfigured,
-  type Server,
-  weightOf
-} from '../../../src/proxy/pool.js'
+import { advised, type Moment, observe, observeConnects, ordered, reconfigured } from '../../../src/proxy/changes.js'
+import { effective, isDead, newServer, rankOf, type Server, weightOf } from '../../../src/proxy/pool.js'
 import { reasonOf } from '../../../src/proxy/reasons.js'
 import { result, START, serviceConfig, UNREADY, UNSURE } from '../../fakes/fake-service.js'
 
@@ -131,7 +119,7 @@ t.test('an agent is asked for advice: weight, state, limit; down takes it down, 
   )
   for (const code of ['L4CON', 'L4TOUT', 'L7TOUT', 'L7RSP', 'SOCKERR'])
     t.equal(effective(advised(base, { isOk: false, isSilent: true, code, detail: '', tookMs: 1 }, at(1))), 'UP', code)
-  const asCheck = seen(server('check: { type: agent }'), { ...up, advice: { weightPercent: 0 } })
+  const asCheck = seen(server('check: { type: agent, port: 9000 }'), { ...up, advice: { weightPercent: 0 } })
   t.equal(told(asCheck), 'DRAIN none go on', 'the check itself may be an agent')
 })
 
@@ -145,7 +133,9 @@ t.test('live connections that fail in a row count for error_limit; each row brin
   const anew = observeConnects(two.server, 0, at(6))
   t.equal(anew.isDoubted, false, 'one worked')
   t.equal(effective(observeConnects(anew.server, 3, at(7)).server), 'UP', 'the count began anew')
-  t.equal(effective(observeConnects(two.server, 1, at(7)).server), 'UP', 'one worked and one failed since')
+  const since = observeConnects(two.server, 1, at(7)).server
+  t.equal(effective(observeConnects(since, 3, at(8)).server), 'UP', 'one worked, and three have failed since')
+  t.equal(effective(observeConnects(since, 4, at(8)).server), 'DOWN')
   const unobserved = READY(server('error_limit: 1, on_error: mark-down, observe: none'))
   t.equal(effective(observeConnects(unobserved, 50, at(5)).server), 'UP')
 })

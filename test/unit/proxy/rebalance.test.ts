@@ -39,8 +39,8 @@ const session = (id: number, overrides: Partial<LiveSession> = {}): LiveSession 
 })
 
 /** A service whose first server has all of 90 sessions, 30 of which are quiet. */
-async function uneven(rebalance: string, more = '') {
-  const world = fakeService(serviceConfig(THREE, `    rebalance: ${rebalance}\n${more}`))
+async function uneven(rebalance: string) {
+  const world = fakeService(serviceConfig(THREE, `    rebalance: ${rebalance}\n`))
   await world.begin()
   world.plane.live = Array.from({ length: 90 }, (_, i) => session(i + 1, { idleMs: i % 3 === 0 ? 60_000 : 10 }))
   world.one.look(countersOf([{ current: 90 }, {}, {}]))
@@ -103,12 +103,39 @@ t.test('nothing is closed while backups serve, and where clients would come back
   const before = backup.plane.killed.length
   await backup.clock.advance(60_000)
   t.equal(backup.plane.killed.length, before)
-  for (const balance of ['source', 'first']) {
-    const { clock, plane, one } = await uneven('{ per_minute: 600 }', `    balance: ${balance}\n`)
+  for (const algorithm of ['source', 'first'] as const) {
+    const { clock, plane, one, reload } = await uneven('{ per_minute: 600 }')
+    reload({ ...serviceConfig(THREE, '    rebalance: { per_minute: 600 }\n'), balance: { algorithm, draws: 2 } })
     await clock.advance(60_000)
-    t.strictSame(plane.asked, [], balance)
+    t.strictSame(plane.asked, [], algorithm)
     t.equal(one.snapshot(undefined).rebalance, null)
   }
+})
+
+t.test('it rests while backups serve, however uneven they are', async (t) => {
+  const servers =
+    '{ name: a, address: 10.0.0.1:1 }, { name: b, address: 10.0.0.2:1, backup: true }, { name: c, address: 10.0.0.3:1, backup: true }'
+  const more = '    allbackups: true\n    rebalance: { per_minute: 60, quiet: 1s }\n'
+  const { begin, say, clock, one, plane } = fakeService(serviceConfig(servers, more))
+  await begin()
+  say(false, '10.0.0.1')
+  await clock.advance(3000)
+  t.equal(one.snapshot(undefined).serving, 'backup')
+  one.look(countersOf([{}, { current: 90 }, {}]))
+  await clock.advance(60_000)
+  t.strictSame(plane.asked, [])
+})
+
+t.test('what is right when the sessions are known decides, not when they were asked for', async (t) => {
+  const { clock, plane, one } = await uneven('{ per_minute: 60, quiet: 1s }')
+  plane.late = []
+  await clock.advance(3000)
+  t.equal(plane.asked.length, 1, 'one question at a time')
+  one.look(countersOf([{}, { current: 90 }, {}]))
+  for (const answer of plane.late.splice(0)) answer()
+  t.strictSame(plane.killed, [], 'another server has too many by now')
+  await clock.advance(1000)
+  t.match(plane.asked.at(-1), { server: 1 })
 })
 
 t.test('off, it looks at nothing; a reload turns it on and off', async (t) => {

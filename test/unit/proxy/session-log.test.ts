@@ -21,7 +21,7 @@ const record = (overrides: Partial<SessionRecord> = {}): SessionRecord => ({
   termination: '--',
   retries: 0,
   isRedispatched: false,
-  connections: [1, 1, 0, 0],
+  connections: [1, 1, 1, 1],
   queued: [0, 0],
   ...overrides
 })
@@ -64,7 +64,7 @@ t.test('what follows the date in other lines of haproxy 2.6', async (t) => {
   )
   t.equal(
     rest(
-      { ...failed, queueMs: -1, totalMs: 0, termination: 'SC', server: -1, connections: [2, 1, 0, 0] },
+      { ...failed, queueMs: -1, totalMs: 0, termination: 'SC', server: -1, connections: [2, 1, 1, 0] },
       names('nosrv', null)
     ),
     'nosrv nosrv/<NOSRV> -1/-1/0 0 SC 2/1/0/0/0 0/0'
@@ -77,7 +77,7 @@ t.test('what follows the date in other lines of haproxy 2.6', async (t) => {
         totalMs: 1002,
         termination: 'sQ',
         server: -1,
-        connections: [2, 2, 1, 0],
+        connections: [2, 2, 2, 0],
         queued: [0, 1]
       },
       names('queue', null)

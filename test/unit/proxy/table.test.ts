@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ServiceConfig } from '../../../src/config/schema.js'
-import { newServer, observe, ordered, type Server } from '../../../src/proxy/pool.js'
+import { observe, ordered } from '../../../src/proxy/changes.js'
+import { isDead, newServer, type Server } from '../../../src/proxy/pool.js'
 import { type ServiceState, tableOf } from '../../../src/proxy/table.js'
 import { result, START, serviceConfig, THREE } from '../../fakes/fake-service.js'
 
@@ -153,7 +154,9 @@ t.test('a server that is no longer configured keeps its sessions and gets no mor
   const state = stateOf(serviceConfig(THREE), ALL)
   const [gone, ...servers] = state.servers
   if (gone === undefined) throw new Error('no server')
-  const { servers: entries, rotation } = tableOf({ ...state, servers, leaving: [observe(gone, result(false), NOW)] })
+  const dead = [1, 2, 3].reduce((so) => observe(so, result(false), NOW), gone)
+  t.ok(isDead(dead))
+  const { servers: entries, rotation } = tableOf({ ...state, servers, leaving: [dead] })
   t.strictSame(
     entries.map(({ id, closeSessions }) => [id, closeSessions]),
     [
