@@ -5,8 +5,8 @@ import { Changes, nowMs } from '../lab/wait.js'
 import type { Behaviour, Command, ConnectOptions, Ending, Target, Told, Visit, VisitOptions } from './protocol.js'
 
 const program = fileURLToPath(new URL('./actor.js', import.meta.url))
-/** tap would have every Node.js below it load its own modules first. */
-export const PLAIN_ENV = { ...process.env, NODE_OPTIONS: '' }
+/** Node.js as it is: tap would have every one below it load tap's modules first, and puts that into each environment. */
+export const PLAIN_NODE = ['env', '-u', 'NODE_OPTIONS', process.execPath]
 const ANSWER_MS = 60_000
 /** What any one event is waited for, where no scenario says otherwise. */
 export const PATIENCE_MS = 15_000
@@ -150,9 +150,8 @@ export class Actor {
 
   constructor(name: string, namespace: string) {
     this.name = name
-    this.#process = spawn('ip', ['netns', 'exec', namespace, process.execPath, program], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: PLAIN_ENV
+    this.#process = spawn('ip', ['netns', 'exec', namespace, ...PLAIN_NODE, program], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc']
     })
     this.#forget = atExit(() => this.#process.kill('SIGKILL'))
     this.#process.on('message', (told: Told) => this.#hear(told))

@@ -9,7 +9,7 @@ import type { Note } from '../../src/config/import/report.js'
 import { Child, type Exit } from '../lab/child.js'
 import { vipdProgram } from '../lab/vipd.js'
 import { poll } from '../lab/wait.js'
-import { PLAIN_ENV } from './remote.js'
+import { PLAIN_NODE } from './remote.js'
 import type { Counts, Order, ServerState, SessionLog, Started, Subject } from './subject.js'
 
 const run = promisify(execFile)
@@ -53,11 +53,10 @@ export class Vipd implements Subject {
   async start(): Promise<Started> {
     const { namespace, folder, wrapper } = this.#options
     writeFileSync(this.#file, this.#yaml(this.#options.cfg), { mode: 0o600 })
-    const argv = [...wrapper, process.execPath, vipdProgram, 'run', '-c', this.#file]
+    const argv = [...wrapper, ...PLAIN_NODE, vipdProgram, 'run', '-c', this.#file]
     const child = new Child(['ip', 'netns', 'exec', namespace, ...argv], {
       logFile: join(folder, 'vipd.log'),
-      onLine: (line) => this.#take(line),
-      env: PLAIN_ENV
+      onLine: (line) => this.#take(line)
     })
     this.#child = child
     const listens = async (): Promise<boolean> => {
@@ -169,8 +168,8 @@ export class Vipd implements Subject {
   }
 
   async #cli(...words: string[]): Promise<string> {
-    const argv = [vipdProgram, ...words, '--socket', this.#socket]
-    return (await run(process.execPath, argv, { timeout: 15_000, env: PLAIN_ENV })).stdout
+    const [env = '', ...argv] = [...PLAIN_NODE, vipdProgram, ...words, '--socket', this.#socket]
+    return (await run(env, argv, { timeout: 15_000 })).stdout
   }
 
   async #server(name: string, service?: string): Promise<VipdServer> {
