@@ -72,8 +72,8 @@ function codes(all: readonly Scenario[]): string[] {
   return [
     '## Termination states',
     '',
-    'Each one that TCP mode can reach, and where it is shown. `RC` and `PC` did not come about in TCP mode here: haproxy',
-    'tells of a missing local port as `SC`.',
+    'Each one that haproxy’s log had here in TCP mode, and where. `RC`, `PC`, `DD` and `KD` never came about: a missing local',
+    'port is `SC` in its log, and sessions that are ended by hand or with their server are `K-` and `D-`.',
     '',
     '| state | scenarios |',
     '|---|---|',

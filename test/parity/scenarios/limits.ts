@@ -87,7 +87,7 @@ export const limits: readonly Scenario[] = [
     },
     vipd: {
       facts: { 'the others': 'wait, and are served when others leave' },
-      why: 'haproxy that was not allowed the descriptors for its `maxconn` accepts clients that it then cannot connect, lets them go and has no descriptor left for a word in its log. vipd takes only as many as it has descriptors for; the others wait in the kernel’s queue.'
+      why: 'haproxy accepts clients that it then cannot connect to a server, lets them go, and has no descriptor left for a word in its log. In vipd those that cannot be served wait in the kernel’s queue until there are descriptors again.'
     }
   },
   {
