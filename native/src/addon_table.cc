@@ -173,6 +173,7 @@ std::unique_ptr<Table> read_table(const Napi::Object& from) {
   table->balance_factor = integer_of<std::int64_t>(from, "balanceFactor", 0, 65535);
   table->retries = integer_of<unsigned>(from, "retries", 0, 1000);
   table->redispatch = bool_of(from, "redispatch");
+  table->aborts_on_close = bool_of(from, "abortsOnClose");
   read_clients(from, *table);
   table->is_transparent = bool_of(from, "isTransparent");
   read_timeouts(from, table->timeouts);

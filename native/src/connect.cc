@@ -187,9 +187,9 @@ void Worker::on_connecting(Session& session, Side side, std::uint32_t events) {
   if (side == kClient) {
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
     int unread = 0;
-    const bool has_data =
+    const bool has_asked =
         session.flow[kClient].pending() || (::ioctl(leg.fd, FIONREAD, &unread) == 0 && unread > 0);
-    if (has_data && (events & (EPOLLERR | EPOLLHUP)) == 0) return;
+    if (has_asked && !session.backend->table->aborts_on_close && (events & (EPOLLERR | EPOLLHUP)) == 0) return;
     session.service->counters->aborts[kClient].add();
     session.ends('C', session.state == Session::State::queued ? 'Q' : 'C');
     close(session, Close::plain);

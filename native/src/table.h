@@ -64,6 +64,7 @@ struct Table {
   std::int64_t balance_factor = 0;  // percent; 0: none
   unsigned retries = 0;
   bool redispatch = false;
+  bool aborts_on_close = false;
   std::int64_t maxconn = 0;
   std::int64_t rate_limit = 0;      // 0: none
   std::int64_t source_maxconn = 0;  // 0: none

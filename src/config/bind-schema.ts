@@ -13,7 +13,8 @@ type Place =
 const WHERE = 'ADDRESS:PORT, *:PORT, [::]:PORT, unix@/PATH, fd@NAME or fd@NUMBER (3 or more)'
 
 const place = z.string({ error: () => `must be ${WHERE}, like 10.0.0.1:6443` }).transform((value, context): Place => {
-  const unix = /^unix@(\/.{1,106})$/.exec(value)?.[1]
+  // A socket is made under a longer name beside its place.
+  const unix = /^unix@(\/.{1,96})$/.exec(value)?.[1]
   if (unix !== undefined) return { kind: 'unix', path: unix }
   const fd = /^fd@([A-Za-z0-9_.-]{1,255})$/.exec(value)?.[1] ?? ''
   // 0 to 2 are the standard streams, and systemd counts from 3.

@@ -121,6 +121,11 @@ export const service = map(
     retries: integer(0, 100).default(3).describe('Further attempts to connect after the first'),
     redispatch: flag.default(true).describe('A retry goes to another server'),
     allbackups: flag.default(false).describe('All backups share the connections, not the first alone'),
+    abortonclose: flag
+      .default(false)
+      .describe(
+        'A client that has sent its last byte before it has a server is given up, also if it has asked something'
+      ),
     maxconn: integer(1, 1_000_000).default(20_000).describe('Sessions at once; more wait in the accept queue'),
     rate_limit: integer(0, 1_000_000)
       .default(0)
@@ -176,6 +181,7 @@ export const service = map(
   retries: raw.retries,
   redispatch: raw.redispatch,
   allbackups: raw.allbackups,
+  abortsOnClose: raw.abortonclose,
   maxconn: raw.maxconn,
   rateLimit: raw.rate_limit,
   sourceMaxconn: raw.source_maxconn,

@@ -73,6 +73,8 @@ export interface ServiceTable {
   readonly retries: number
   /** A retry may go to another server. */
   readonly redispatch: boolean
+  /** A client's FIN ends a session that has no server yet, although bytes came before it. */
+  readonly abortsOnClose: boolean
   readonly maxconn: number
   /** New sessions in a second; more wait in the accept queue. 0: no limit. */
   readonly rateLimit: number

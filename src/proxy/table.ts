@@ -38,6 +38,7 @@ export function tableOf(state: ServiceState): TableBody {
     ...balance(config, shares),
     retries: config.retries,
     redispatch: config.redispatch,
+    abortsOnClose: config.abortsOnClose,
     maxconn: state.maxconn,
     rateLimit: config.rateLimit,
     sourceMaxconn: config.sourceMaxconn,

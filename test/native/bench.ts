@@ -87,6 +87,7 @@ export function table(port: number, servers: readonly number[], more: Partial<Se
     balanceFactor: 0,
     retries: 3,
     redispatch: true,
+    abortsOnClose: false,
     maxconn: 10_000,
     rateLimit: 0,
     sourceMaxconn: 0,

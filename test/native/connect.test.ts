@@ -130,6 +130,22 @@ for (const mode of MODES) {
       t.match(b.counters().aborts, { client: 1 })
     })
 
+    t.test(
+      'abortonclose: a client that closes its side before it has a server is given up with what it has asked',
+      async (t) => {
+        const b = bench(t, { mode })
+        const port = await freePort()
+        b.plane.publish(table(port, [await blackHole(t)], { connectTimeoutMs: 60_000, abortsOnClose: true }))
+        const client = connect(t, port)
+        client.socket.write('request')
+        await until('accepted', () => b.counters().current === 1)
+        client.socket.end()
+        await client.over
+        await until('session over', () => b.counters().current === 0)
+        t.match(b.counters().aborts, { client: 1 })
+      }
+    )
+
     t.test('a client that has sent its request and closed its side is still served', async (t) => {
       const b = bench(t, { mode })
       const port = await freePort()

@@ -24,7 +24,7 @@ const PLACED: ReadonlySet<string> = new Set([
   ...['connect', 'client', 'server', 'tunnel', 'client-fin', 'server-fin', 'queue', 'check'].map(
     (one) => `timeout ${one}`
   ),
-  ...['redispatch', 'allbackups', 'tcpka', 'clitcpka', 'srvtcpka'].map((one) => `option ${one}`),
+  ...['redispatch', 'allbackups', 'abortonclose', 'tcpka', 'clitcpka', 'srvtcpka'].map((one) => `option ${one}`),
   ...['idle', 'intvl', 'cnt'].flatMap((one) => [`clitcpka-${one}`, `srvtcpka-${one}`])
 ])
 

@@ -18,7 +18,8 @@ export function simpleSettings(front: Section, back: Section, report: Report): R
     ...importBalance(back, report),
     ...ranked('retries', numberOr(value(retries)), retries, back, report),
     ...redispatch(back, report),
-    ...allbackups(back, report),
+    ...switched('allbackups', back, report),
+    ...switched('abortonclose', back, report),
     ...ranked('rate_limit', numberOr(rates.at(-1)?.words[2] ?? ''), rates, front, report),
     ...ranked('backlog', numberOr(value(backlog)), backlog, front, report),
     ...keepalive(front, back, report)
@@ -36,10 +37,11 @@ function redispatch(back: Section, report: Report): Ranked[] {
   return ranked('redispatch', scalar(!isNegated(last)), lines, back, report)
 }
 
-function allbackups(back: Section, report: Report): Ranked[] {
-  const lines = linesOf(back, 'option allbackups')
+/** An option that is off in both unless it is asked for. */
+function switched(name: 'allbackups' | 'abortonclose', back: Section, report: Report): Ranked[] {
+  const lines = linesOf(back, `option ${name}`)
   const last = lines.at(-1)
-  return last === undefined ? [] : ranked('allbackups', scalar(!isNegated(last)), lines, back, report)
+  return last === undefined ? [] : ranked(name, scalar(!isNegated(last)), lines, back, report)
 }
 
 /** clitcpka-* and srvtcpka-* in one: vipd probes both legs alike. */

@@ -118,11 +118,6 @@ export const PROXY_LEFTOVERS: ReadonlyMap<string, Leftover> = new Map([
     'a connection to a server that is given up is reset, one to a client is closed',
     'option nolinger'
   ),
-  ...leftovers(
-    'changed',
-    'vipd gives a client up that has gone without a word while it waits; one that has sent something first still gets its server, as without this option',
-    'option abortonclose'
-  ),
   ...leftovers('warning', 'only a name', 'description'),
   ...leftovers('warning', 'the limit of a server is its `maxconn`, whatever the load', 'fullconn'),
   ...leftovers('changed', 'vipd’s hash knows no such bound: left out', 'hash-balance-factor, hash-preserve-affinity'),

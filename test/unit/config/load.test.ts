@@ -413,6 +413,7 @@ t.test('every default is filled in', async (t) => {
         retries: 3,
         redispatch: true,
         allbackups: false,
+        abortsOnClose: false,
         maxconn: 20_000,
         rateLimit: 0,
         sourceMaxconn: 0,

@@ -104,9 +104,9 @@ t.test("haproxy's line where the service that accepted it asks for one", async (
   t.strictSame(
     lines.map(({ line }) => line),
     [
-      '192.0.2.7:51086 [02/Jan/2026:03:04:05.006] api other/o1 0/1/2 14 -- 1/1/1/1/0 0/0',
+      '192.0.2.7:51086 [02/Jan/2026:03:04:05.006] api other/o1 0/1/2 14 -- 1/1/0/0/0 0/0',
       null,
-      'unix:2 [02/Jan/2026:03:04:05.006] api api/a1 0/1/2 14 -- 1/1/1/1/0 0/0'
+      'unix:2 [02/Jan/2026:03:04:05.006] api api/a1 0/1/2 14 -- 1/1/0/0/0 0/0'
     ]
   )
 })

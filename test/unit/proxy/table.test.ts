@@ -26,6 +26,7 @@ t.test('the table is the whole service', async (t) => {
     `    timeout: { connect: 15s, server: 900s, client: 1h, tunnel: 2h, client_fin: 30s, server_fin: 31s, client_hs: 3s }
     retries: 2
     redispatch: false
+    abortonclose: true
     maxconn: 500
     rate_limit: 40
     source_maxconn: 30
@@ -59,6 +60,7 @@ t.test('the table is the whole service', async (t) => {
     balanceFactor: 125,
     retries: 2,
     redispatch: false,
+    abortsOnClose: true,
     maxconn: 400,
     rateLimit: 40,
     sourceMaxconn: 30,
@@ -74,7 +76,7 @@ t.test('the table is the whole service', async (t) => {
     serverFinTimeoutMs: 31_000,
     queueTimeoutMs: 15_000,
     handshakeTimeoutMs: 3000,
-    userTimeoutMs: 60_000,
+    userTimeoutMs: 70_500,
     keepalive: { idleS: 31, intervalS: 10, count: 4 },
     sessionLog: 'sampled',
     logSample: 7
