@@ -5,7 +5,7 @@ import type { Side } from './subject.js'
 import { Vipd } from './vipd.js'
 
 /** When a timer of the judge or its actors was later than this, what it measured does not count. */
-const MOST_LATE_MS = 250
+const MOST_LATE_MS = 100
 const LIMIT_MS = 100_000
 
 /** One side of a scenario, played once. */
