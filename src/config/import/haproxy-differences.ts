@@ -47,6 +47,15 @@ function reviewServers(servers: readonly Server[], checks: CheckPlan, report: Re
       'has no `check`, so it counts as UP even when it is dead: carried over as `check: false`. Add `check` unless you mean it'
     )
   }
+  const unmarked = servers.find((one) => !one.values.has('on-marked-down'))
+  if (unmarked !== undefined) {
+    report.add(
+      'changed',
+      unmarked.line,
+      'on-marked-down',
+      'was not set: haproxy leaves sessions to a server that went DOWN or into maintenance open until they time out; vipd closes them, so clients connect again at once (`on_marked_down: none` is haproxy’s)'
+    )
+  }
   const checked = servers.filter((one) => one.isChecked)
   const [first] = checked
   if (first === undefined) return
@@ -59,12 +68,6 @@ function reviewServers(servers: readonly Server[], checks: CheckPlan, report: Re
     told(
       'option httpchk',
       'a server that answers otherwise than expected is alive: it gets no new connections and keeps those that it has. One that does not answer is DOWN'
-    )
-  }
-  if (!servers.every((one) => one.values.has('on-marked-down'))) {
-    told(
-      'on-marked-down',
-      'was not set: haproxy leaves sessions to a server that went DOWN open until they time out; vipd closes them, so clients connect again at once'
     )
   }
   if (!checked.every((one) => one.values.has('observe'))) {

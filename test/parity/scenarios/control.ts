@@ -60,6 +60,7 @@ export const control: readonly Scenario[] = [
   {
     name: 'maint-keeps',
     title: 'maint, without it: those who are there stay',
+    importSays: ['on-marked-down'],
     cfg: cfg({ servers: { a: '', b: '' } }),
     servers: { a: {}, b: {} },
     play: async (stage) => {
