@@ -4,6 +4,7 @@ import type { Timer } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { CheckConfig, ServiceConfig } from '../config/schema.js'
 import type { CheckResult, Probe } from '../health/checker.js'
+import { isOurOwn } from '../health/shortage.js'
 import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/plane.js'
 import { shareOf } from './balancer.js'
 import { type Choice, type ChoiceKind, choose } from './choice.js'
@@ -166,7 +167,7 @@ export class Service {
 
   onEvent(event: DataPlaneEvent): void {
     this.#herald.failed(event, this.serverName(event.server))
-    if (event.type === 'connect-failed') this.#roster.byId(event.server)?.onConnectFailed()
+    if (event.type === 'connect-failed' && !isOurOwn(event.error)) this.#roster.byId(event.server)?.onConnectFailed()
   }
 
   /** What the data plane has counted, several times a second: failed connects, sessions that have ended. */
@@ -291,6 +292,7 @@ export class Service {
     if (this.#isStopped) return
     if (effective(before) !== effective(after)) this.#herald.moved(after, result, this.#settingOf(after))
     else if (result !== undefined && result.code !== before.lastCheck?.code) this.#herald.checked(after, result)
+    if (result !== undefined && result.problem !== before.lastCheck?.problem) this.#herald.unfit(after, result.problem)
     this.#touch()
     const wasOk = before.lastCheck?.isOk
     if (effective(before) !== effective(after) || wasOk !== after.lastCheck?.isOk) this.#ports.onChange()

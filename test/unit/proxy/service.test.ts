@@ -207,6 +207,30 @@ t.test('stopped checks nothing, binds nothing, hears nothing', async (t) => {
 t.test('passive health', async (t) => {
   const failed = (server: number) => ({ type: 'connect-failed', service: 2, server, error: 'ECONNREFUSED' }) as const
 
+  t.test('one that failed for want of something here says nothing of the server', async (t) => {
+    const config = serviceConfig(THREE.replaceAll('6443 }', '6443, check: { inter: 1h, fastinter: 100ms } }'))
+    const { begin, one, clock, say, walk } = fakeService(config)
+    await begin()
+    say(false, A)
+    await clock.advance(5000)
+    for (const error of [
+      'EADDRNOTAVAIL',
+      'EADDRINUSE',
+      'EMFILE',
+      'EAFNOSUPPORT',
+      'EPERM',
+      'EACCES',
+      'EINVAL',
+      'ENODEV'
+    ])
+      one.onEvent({ ...failed(0), error })
+    await clock.advance(1000)
+    t.equal(walk(), 'abc', 'it was not checked')
+    one.onEvent(failed(0))
+    await clock.advance(0)
+    t.equal(walk(), 'bc')
+  })
+
   t.test('a live connection that fails brings the next check forward', async (t) => {
     const config = serviceConfig(THREE.replaceAll('6443 }', '6443, check: { inter: 1h, fastinter: 100ms } }'))
     const { begin, one, clock, say, walk } = fakeService(config)
