@@ -109,7 +109,8 @@ export class Herald {
 
   /** A server that drains, or is no longer configured, has no session left. */
   drained(server: Server): void {
-    this.#log.info({ server: server.config.name }, 'server has no session left')
+    const { name, address } = server.config
+    this.#log.info({ server: name, address: formatHostPort(address) }, 'server has no session left')
   }
 
   listening(binds: readonly string[], fault: string | undefined): void {

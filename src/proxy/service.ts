@@ -290,7 +290,7 @@ export class Service {
 
   readonly #onMove = (before: Server, after: Server, result: CheckResult | undefined): void => {
     if (this.#isStopped) return
-    if (effective(before) !== effective(after)) this.#herald.moved(after, result, this.#settingOf(after))
+    if (hasMoved(before, after)) this.#herald.moved(after, result, this.#settingOf(after))
     else if (result !== undefined && result.code !== before.lastCheck?.code) this.#herald.checked(after, result)
     if (result !== undefined && result.problem !== before.lastCheck?.problem) this.#herald.unfit(after, result.problem)
     this.#touch()
@@ -313,6 +313,10 @@ export class Service {
     return currentOf(this.#counters, server)
   }
 }
+
+/** A server that is not checked yet has the status of a dead one; that it is dead is news all the same. */
+const hasMoved = (before: Server, after: Server): boolean =>
+  effective(before) !== effective(after) || (awaitsCheck(before) && !awaitsCheck(after))
 
 const awaitsCheck = (server: Server): boolean => effective(server) === 'DOWN' && healthOf(server) === 'unknown'
 
