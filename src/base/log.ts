@@ -123,9 +123,12 @@ class Stdout {
   }
 }
 
+const MOST_KINDS = 256
+const REMEMBERED_PERIODS = 10
+
 /**
  * Lets one occurrence of each kind through per period; what was held back is told with the next one.
- * Bounded: after 256 kinds all others share one.
+ * Bounded: while there are 256 kinds all others share one; those that are over make room.
  */
 export class Throttle {
   readonly #clock: Pick<Clock, 'now'>
@@ -139,8 +142,9 @@ export class Throttle {
 
   /** @returns the number held back since the last one let through, or undefined when this one is held back too */
   pass(kind: string): number | undefined {
-    const key = this.#kinds.has(kind) || this.#kinds.size < 256 ? kind : 'other'
     const now = this.#clock.now()
+    if (!this.#kinds.has(kind) && this.#kinds.size >= MOST_KINDS) this.#forget(now)
+    const key = this.#kinds.has(kind) || this.#kinds.size < MOST_KINDS ? kind : 'other'
     const seen = this.#kinds.get(key)
     if (seen !== undefined && now < seen.until) {
       seen.suppressed++
@@ -148,5 +152,11 @@ export class Throttle {
     }
     this.#kinds.set(key, { until: now + this.#periodMs, suppressed: 0 })
     return seen?.suppressed ?? 0
+  }
+
+  /** What was held back of a kind that does not come again is not waited for for ever. */
+  #forget(now: number): void {
+    for (const [kind, { until, suppressed }] of this.#kinds)
+      if (now >= until + (suppressed === 0 ? 0 : REMEMBERED_PERIODS * this.#periodMs)) this.#kinds.delete(kind)
   }
 }

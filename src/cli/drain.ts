@@ -30,8 +30,8 @@ export interface WaitPorts {
 
 const LOOK_MS = 1000
 
-/** Shows what is left each second until nothing is. @returns why it ended before; undefined: it is drained */
-export async function waitForDrain(timeoutMs: number, ports: WaitPorts): Promise<string | undefined> {
+/** Shows what is left each second until nothing is. @param name `SERVICE/SERVER` @returns why it ended before; undefined: it is drained */
+export async function waitForDrain(name: string, timeoutMs: number, ports: WaitPorts): Promise<string | undefined> {
   const { now, write, isTerminal } = ports
   const since = now()
   let told = ''
@@ -56,7 +56,8 @@ export async function waitForDrain(timeoutMs: number, ports: WaitPorts): Promise
     const restMs = since + timeoutMs - now()
     if (restMs <= 0) {
       end()
-      return `${words} after ${span(Math.round(timeoutMs / 1000))}: \`vipd sessions\` shows them, \`vipd sessions kill --server\` ends them`
+      const after = `${words} after ${span(Math.round(timeoutMs / 1000))}, ${name} drains on`
+      return `${after}: \`vipd sessions --server ${name}\` shows them, \`vipd sessions kill --server ${name}\` ends them`
     }
     await ports.sleep(Math.min(LOOK_MS, restMs))
   }

@@ -64,7 +64,7 @@ export const serverCommand: CommandModule<object, ServerOptions> = {
     process.stdout.write(`${server}: ${status}${detail === '' ? '' : `, ${printable(detail)}`}\n`)
     if (wait !== true) return
     const { setTimeout: sleep } = await import('node:timers/promises')
-    const why = await waitForDrain(timeoutMs, {
+    const why = await waitForDrain(server, timeoutMs, {
       left: async () => leftOf(await getStatus(socket), name),
       now: () => performance.now(),
       sleep,

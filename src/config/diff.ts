@@ -20,8 +20,8 @@ function diff(where: string, before: unknown, after: unknown): string[] {
   return [`${where}: ${show(before)} → ${show(after)}`]
 }
 
-/** Passwords; and command lines, which may have passwords among their arguments. */
-const SECRET = /(^|\.)(pass|script|process|notify\.(master|backup|fault|stop|any))$/i
+/** Passwords; command lines, which may have passwords among their arguments; and what an agent is told. */
+const SECRET = /(^|\.)(pass|script|process|command|send|notify\.(master|backup|fault|stop|any))$/i
 /** For the rules: nothing that is not said by another value too. */
 const UNTOLD: ReadonlySet<string> = new Set(['given'])
 

@@ -107,10 +107,16 @@ export class Operator {
     const { plane, clock } = this.#ports
     return new Promise((resolve) => {
       const timer = clock.after(ANSWER_MS, () => resolve(undefined))
-      plane.sessions(filter, (sessions) => {
+      const end = (sessions: readonly LiveSession[] | undefined): void => {
         timer.cancel()
         resolve(sessions)
-      })
+      }
+      try {
+        plane.sessions(filter, end)
+      } catch {
+        // Too many questions wait for their answers.
+        end(undefined)
+      }
     })
   }
 

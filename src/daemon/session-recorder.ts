@@ -27,6 +27,8 @@ const PERIOD_MS = 100
 const PAUSE_MS = 10
 const BATCH = 64
 const MOST_WORK_MS = 10
+/** At the end nobody waits for the main loop any more. */
+const LAST_WORK_MS = 1000
 const LOOK_PERIOD_MS = 5000
 
 /** Fetches the records of sessions that have ended and logs them, a little at a time. Stands still where none is wanted. */
@@ -36,6 +38,7 @@ export class SessionRecorder {
   #services = new Map<string, ServiceConfig>()
   #timer: Timer | undefined
   #look: Timer | undefined
+  #isStopped = false
   #sessions = 0
   readonly #told = { sessions_dropped: 0, lines_dropped: 0 }
 
@@ -46,6 +49,7 @@ export class SessionRecorder {
 
   /** Follows what is configured: starts when a service logs its sessions. */
   configure(config: Pick<Config, 'proxy'>): void {
+    if (this.#isStopped) return
     this.#services = new Map(config.proxy.map((service) => [service.name, service]))
     this.#look ??= this.#ports.clock.every(LOOK_PERIOD_MS, () => this.#tellDrops())
     if (config.proxy.some(({ sessionLog }) => sessionLog !== 'off')) this.#timer ??= this.#after(PERIOD_MS)
@@ -56,11 +60,12 @@ export class SessionRecorder {
     }
   }
 
-  /** Logs what is there, and no more from then on. */
+  /** Logs what is there, all of it unless that takes too long, and no more from then on. */
   stop(): void {
+    this.#isStopped = true
     this.#look?.cancel()
     if (this.#timer === undefined) return
-    this.#fetch()
+    this.#fetch(LAST_WORK_MS)
     this.#timer.cancel()
     this.#timer = undefined
   }
@@ -76,9 +81,9 @@ export class SessionRecorder {
   }
 
   /** @returns whether there is more */
-  #fetch(): boolean {
+  #fetch(workMs = MOST_WORK_MS): boolean {
     const { clock, plane } = this.#ports
-    const until = clock.now() + MOST_WORK_MS
+    const until = clock.now() + workMs
     for (;;) {
       const records = plane.records(BATCH)
       for (const record of records) this.#log(record)

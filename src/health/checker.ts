@@ -25,6 +25,8 @@ export interface CheckResult {
   /** What the system said: 'ECONNREFUSED'. */
   readonly detail: string
   readonly tookMs: number
+  /** What of the check itself is to be mended, as a sentence: a file that cannot be read. What it found holds all the same. */
+  readonly problem?: string
 }
 
 /** The code of a check that could not be made here: no verdict on the server (haproxy's SOCKERR). */

@@ -16,6 +16,12 @@ export interface HttpPorts {
   readonly pacer: Pick<Pacer, 'enter'>
 }
 
+/**
+ * A connection is kept no longer than this. So a certificate that has expired since, and a server that takes no new
+ * connections, are found out while clients that are connected still see nothing of it.
+ */
+export const MAX_KEPT_MS = 60_000
+
 /** What an HTTP check needs of its configuration. */
 export type HttpTarget = Pick<CheckConfig, 'host' | 'port' | 'sendProxy'> & { readonly http: HttpCheck }
 
@@ -34,7 +40,7 @@ export function httpProbe(target: HttpTarget, ports: HttpPorts): Probe {
 class HttpProber {
   readonly #target: HttpTarget
   readonly #ports: HttpPorts
-  #kept: { readonly line: HttpLine; readonly version: string } | undefined
+  #kept: Kept | undefined
   #running: HttpRun | undefined
 
   constructor(target: HttpTarget, ports: HttpPorts) {
@@ -47,7 +53,8 @@ class HttpProber {
     const kept = this.#takeKept()
     const run = new HttpRun(this.#target, this.#ports, timeoutMs, kept, (answer, tookMs, line, version) => {
       if (this.#running === run) this.#running = undefined
-      if (line !== undefined) this.#kept = { line, version }
+      const since = line === kept?.line ? kept?.since : this.#ports.clock.now()
+      if (line !== undefined) this.#kept = { line, version, since: since ?? this.#ports.clock.now() }
       done({ ...answer, tookMs })
     })
     this.#running = run
@@ -61,14 +68,23 @@ class HttpProber {
     this.#kept = undefined
   }
 
-  /** The connection of the last check, unless its answer has not ended yet. */
-  #takeKept(): { readonly line: HttpLine; readonly version: string } | undefined {
+  /** The connection of the last check, unless its answer has not ended yet or it is old. */
+  #takeKept(): Kept | undefined {
     const kept = this.#kept
     this.#kept = undefined
-    if (kept?.line.isIdle === true) return kept
+    if (kept?.line.isIdle === true && this.#ports.clock.now() < kept.since + MAX_KEPT_MS) return kept
     kept?.line.close()
     return undefined
   }
+}
+
+/** A connection between two checks. */
+interface Kept {
+  readonly line: HttpLine
+  /** Of the credentials that it was made with. */
+  readonly version: string
+  /** Since when it answers. */
+  readonly since: number
 }
 
 type OnRun = (answer: Answer, tookMs: number, line: HttpLine | undefined, version: string) => void
@@ -81,7 +97,7 @@ class HttpRun {
   readonly #target: HttpTarget
   readonly #ports: HttpPorts
   readonly #timeoutMs: number
-  readonly #kept: { readonly line: HttpLine; readonly version: string } | undefined
+  readonly #kept: Kept | undefined
   readonly #onDone: OnRun
   #startedAt: number
   #deadline: Timer | undefined
@@ -95,13 +111,7 @@ class HttpRun {
   #answering: { readonly head: Head; readonly line: HttpLine; readonly reader: ResponseReader } | undefined
   #isOver = false
 
-  constructor(
-    target: HttpTarget,
-    ports: HttpPorts,
-    timeoutMs: number,
-    kept: { readonly line: HttpLine; readonly version: string } | undefined,
-    onDone: OnRun
-  ) {
+  constructor(target: HttpTarget, ports: HttpPorts, timeoutMs: number, kept: Kept | undefined, onDone: OnRun) {
     this.#target = target
     this.#ports = ports
     this.#timeoutMs = timeoutMs
@@ -235,15 +245,18 @@ class HttpRun {
   }
 
   #judge(head: Head, reader: ResponseReader): Answer {
-    const answer = this.#withProblems(judgeAnswer(this.#target.http, head, reader.body.toString()))
-    if (!answer.isOk || this.#credentials?.canVerify !== false) return answer
+    const answer = judgeAnswer(this.#target.http, head, reader.body.toString())
+    if (!answer.isOk || this.#credentials?.canVerify !== false) return this.#withProblems(answer)
     // Whoever answered, nobody knows whether it is our server.
-    return { isOk: false, isAlive: true, isUnsure: true, code: 'L7OKC', detail: answer.detail }
+    return this.#withProblems({ isOk: false, isAlive: true, isUnsure: true, code: 'L7OKC', detail: answer.detail })
   }
 
   #withProblems(answer: Answer): Answer {
     const problems = this.#credentials?.problems ?? []
-    return problems.length === 0 ? answer : { ...answer, detail: `${answer.detail} (${problems.join('; ')})` }
+    if (problems.length === 0) return answer
+    const problem = problems.join('; ')
+    // What went well is told as such; where it did not, this may be why.
+    return answer.isOk ? { ...answer, problem } : { ...answer, detail: `${answer.detail} (${problem})`, problem }
   }
 }
 

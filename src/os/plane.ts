@@ -199,7 +199,7 @@ export interface NativeDataPlane {
   withdraw(service: number, closeSessions: boolean): void
   /** Counters and gauges of now. Cheap: relaxed loads. */
   counters(): DataPlaneCounters
-  /** Living sessions, oldest first. `done` is called once, unless the plane is stopped first. */
+  /** Living sessions, oldest first. `done` is called once, unless the plane is stopped first. Throws EAGAIN where 256 such questions wait. */
   sessions(filter: SessionFilter, done: (sessions: readonly LiveSession[]) => void): void
   /**
    * Ends one session, as haproxy's `shutdown session` (RST to the server, FIN to the client, termination state K).

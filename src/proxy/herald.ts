@@ -4,7 +4,7 @@ import { type Log, Throttle } from '../base/log.js'
 import { type CheckResult, SOCKERR } from '../health/checker.js'
 import type { DataPlaneEvent } from '../os/plane.js'
 import type { ChoiceKind } from './choice.js'
-import { effective, type Server } from './pool.js'
+import { effective, healthOf, type Server } from './pool.js'
 import { reasonOf } from './reasons.js'
 
 /** What stands beside a server that is told of. */
@@ -45,7 +45,9 @@ export class Herald {
         this.#log.warn(facts, 'server is UP')
         break
       case 'DOWN':
-        this.#log.warn(facts, 'server is DOWN')
+        // It comes out of maintenance, and nothing is wrong with it as far as anybody knows.
+        if (healthOf(server) === 'unknown') this.#log.info(facts, 'server is checked first')
+        else this.#log.warn(facts, 'server is DOWN')
         break
       case 'DRAIN':
         this.#log.warn(facts, 'server drains')
@@ -68,6 +70,15 @@ export class Herald {
     if (suppressed === undefined) return
     const facts = { server: server.config.name, ...checkFacts(result), streak: server.verdict.streak, suppressed }
     this.#log.info(facts, 'health check has another result')
+  }
+
+  /** What of a server's check itself is to be mended is something else; undefined: nothing any more. */
+  unfit(server: Server, problem: string | undefined): void {
+    const suppressed = this.#throttle.pass(`problem ${server.id} ${problem}`)
+    if (suppressed === undefined) return
+    const facts = { server: server.config.name, suppressed, ...(problem === undefined ? {} : { problem }) }
+    if (problem === undefined) this.#log.info(facts, 'health check is in order again')
+    else this.#log.warn(facts, 'health check needs mending')
   }
 
   /** Others get the connections than before. */
@@ -98,7 +109,8 @@ export class Herald {
 
   /** A server that drains, or is no longer configured, has no session left. */
   drained(server: Server): void {
-    this.#log.info({ server: server.config.name }, 'server has no session left')
+    const { name, address } = server.config
+    this.#log.info({ server: name, address: formatHostPort(address) }, 'server has no session left')
   }
 
   listening(binds: readonly string[], fault: string | undefined): void {

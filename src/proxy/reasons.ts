@@ -1,3 +1,4 @@
+import { SOCKERR } from '../health/checker.js'
 import { effective, healthOf, rankOf, type Server, weightOf } from './pool.js'
 
 /**
@@ -8,7 +9,7 @@ import { effective, healthOf, rankOf, type Server, weightOf } from './pool.js'
 export function reasonOf(server: Server, name: string, isServing: boolean): string | null {
   switch (effective(server)) {
     case 'UP':
-      return rankOf(server) === 1 ? `its last check failed, others are asked first: ${checked(server)}` : null
+      return up(server)
     case 'MAINT':
       return maintenance(server, name)
     case 'DOWN':
@@ -20,6 +21,12 @@ export function reasonOf(server: Server, name: string, isServing: boolean): stri
   }
 }
 
+function up(server: Server): string | null {
+  if (rankOf(server) === 1) return `its last check failed, others are asked first: ${checked(server)}`
+  const problem = server.lastCheck?.problem
+  return problem === undefined ? null : `its check needs mending: ${problem}`
+}
+
 function maintenance({ admin, config }: Server, name: string): string {
   if (admin.state !== 'maint') return 'its agent asks for maintenance'
   const by = config.isDisabled ? '`disabled` in the configuration' : 'by order'
@@ -29,10 +36,16 @@ function maintenance({ admin, config }: Server, name: string): string {
 function down(server: Server): string {
   const { agent } = server
   if (agent.isDown) return `its agent says that it is down${quoted(agent.last?.detail)}`
-  if (healthOf(server) === 'unknown') return 'not checked yet'
+  if (healthOf(server) === 'unknown') return unchecked(server)
   return healthOf(server) === 'gone'
     ? `gone, as it had said: ${checked(server)}; sessions that it still has go on`
     : `found dead: ${checked(server)}`
+}
+
+function unchecked({ lastCheck }: Server): string {
+  return lastCheck?.code === SOCKERR
+    ? `not checked yet, its checks cannot be made here: ${lastCheck.detail}`
+    : 'not checked yet: it gets connections when its first check has passed'
 }
 
 function draining(server: Server, name: string): string {

@@ -73,10 +73,15 @@ export class Rebalancer {
     this.#isLooking = true
     const { quietMs } = this.#config
     const filter = { service: this.#service, server: surplus.server, quietMs, most: allowed }
-    this.#ports.plane.sessions(filter, (sessions) => {
+    try {
+      this.#ports.plane.sessions(filter, (sessions) => {
+        this.#isLooking = false
+        this.#close(sessions, allowed)
+      })
+    } catch {
+      // Too many questions wait for their answers: the next look asks again.
       this.#isLooking = false
-      this.#close(sessions, allowed)
-    })
+    }
   }
 
   /** What this look may ask for: over any minute's worth of looks they add up to `per_minute`. */

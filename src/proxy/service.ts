@@ -4,6 +4,7 @@ import type { Timer } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { CheckConfig, ServiceConfig } from '../config/schema.js'
 import type { CheckResult, Probe } from '../health/checker.js'
+import { isOurOwn } from '../health/shortage.js'
 import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/plane.js'
 import { shareOf } from './balancer.js'
 import { type Choice, type ChoiceKind, choose } from './choice.js'
@@ -166,7 +167,7 @@ export class Service {
 
   onEvent(event: DataPlaneEvent): void {
     this.#herald.failed(event, this.serverName(event.server))
-    if (event.type === 'connect-failed') this.#roster.byId(event.server)?.onConnectFailed()
+    if (event.type === 'connect-failed' && !isOurOwn(event.error)) this.#roster.byId(event.server)?.onConnectFailed()
   }
 
   /** What the data plane has counted, several times a second: failed connects, sessions that have ended. */
@@ -289,8 +290,9 @@ export class Service {
 
   readonly #onMove = (before: Server, after: Server, result: CheckResult | undefined): void => {
     if (this.#isStopped) return
-    if (effective(before) !== effective(after)) this.#herald.moved(after, result, this.#settingOf(after))
+    if (hasMoved(before, after)) this.#herald.moved(after, result, this.#settingOf(after))
     else if (result !== undefined && result.code !== before.lastCheck?.code) this.#herald.checked(after, result)
+    if (result !== undefined && result.problem !== before.lastCheck?.problem) this.#herald.unfit(after, result.problem)
     this.#touch()
     const wasOk = before.lastCheck?.isOk
     if (effective(before) !== effective(after) || wasOk !== after.lastCheck?.isOk) this.#ports.onChange()
@@ -311,6 +313,10 @@ export class Service {
     return currentOf(this.#counters, server)
   }
 }
+
+/** A server that is not checked yet has the status of a dead one; that it is dead is news all the same. */
+const hasMoved = (before: Server, after: Server): boolean =>
+  effective(before) !== effective(after) || (awaitsCheck(before) && !awaitsCheck(after))
 
 const awaitsCheck = (server: Server): boolean => effective(server) === 'DOWN' && healthOf(server) === 'unknown'
 

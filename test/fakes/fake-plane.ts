@@ -11,6 +11,8 @@ export class FakePlane implements Pick<NativeDataPlane, 'publish' | 'withdraw' |
   live: LiveSession[] = []
   /** Questions are answered when the test says so, and not at once. */
   late: (() => void)[] | undefined
+  /** Why no question is taken. */
+  unwilling: Error | undefined
   attempts = 0
   /** Why every table is refused; or those with a listener on these ports. */
   refusal: Error | undefined
@@ -39,6 +41,7 @@ export class FakePlane implements Pick<NativeDataPlane, 'publish' | 'withdraw' |
   }
 
   sessions(filter: SessionFilter, done: (sessions: readonly LiveSession[]) => void): void {
+    if (this.unwilling !== undefined) throw this.unwilling
     this.asked.push(filter)
     const found = this.live
       .filter(({ backend, server, idleMs }) => {

@@ -22,6 +22,21 @@ t.test('a throttle', async (t) => {
       [2, undefined, 0]
     )
   })
+  t.test('forgets kinds that are over, so that those of long ago do not hold back new ones', async (t) => {
+    const clock = new ManualClock()
+    const throttle = new Throttle(clock, 1000)
+    for (let i = 0; i < 300; i++) throttle.pass(`kind ${i}`)
+    throttle.pass('kind 0')
+    await clock.advance(1000)
+    t.equal(throttle.pass('x'), 0)
+    t.equal(throttle.pass('y'), 0)
+    t.equal(throttle.pass('kind 0'), 1, 'what was held back is told')
+    for (let i = 0; i < 300; i++) for (const _ of [1, 2]) throttle.pass(`late ${i}`)
+    await clock.advance(60_000)
+    t.equal(throttle.pass('z'), 0)
+    t.equal(throttle.pass('zz'), 0)
+  })
+
   t.test('is bounded: after 256 kinds all others share one', async (t) => {
     const throttle = new Throttle(new ManualClock(), 1000)
     for (let i = 0; i < 256; i++) t.equal(throttle.pass(`kind ${i}`), 0)

@@ -64,7 +64,7 @@ t.test('what is left of a drain', async (t) => {
 /** Waits with what is left at each look, a second apart. */
 async function wait(looks: readonly Left[], timeoutMs: number, isTerminal: boolean) {
   let [now, at, out] = [0, 0, '']
-  const why = await waitForDrain(timeoutMs, {
+  const why = await waitForDrain('api/a1', timeoutMs, {
     left: async () => looks[Math.min(at++, looks.length - 1)] ?? { kind: 'sessions', count: 0 },
     now: () => now,
     sleep: async (ms) => {
@@ -95,7 +95,10 @@ t.test('a drain is waited for until nothing is left', async (t) => {
 t.test('and not for ever, nor when it is over', async (t) => {
   const late = await wait([left(2)], 2500, false)
   t.equal(late.now, 2500)
-  t.match(late.why, /^2 sessions left after 3s: .*vipd sessions kill --server/)
+  t.equal(
+    late.why,
+    '2 sessions left after 3s, api/a1 drains on: `vipd sessions --server api/a1` shows them, `vipd sessions kill --server api/a1` ends them'
+  )
   const over: Left = { kind: 'over', why: 'it is ready' }
   t.match(await wait([left(2), over], 60_000, true), { why: 'it is ready', out: /left\n$/ })
 })

@@ -249,6 +249,22 @@ ${BASE.split('proxy')[0]?.replace(' }\n', `, notify: "/n ${script}"${extra} }\n`
   )
 })
 
+t.test('what a check runs, or tells an agent, may be a secret as well', async (t) => {
+  const yaml = (secret: string): string => `proxy:
+  - name: api
+    bind: [ 10.0.0.9:8443 ]
+    servers:
+      - { name: a, address: 10.0.0.1:6443, check: { type: exec, command: "/usr/bin/probe --password ${secret}" } }
+      - { name: b, address: 10.0.0.2:6443, agent_check: { port: 99, send: "${secret}" } }
+      - { name: c, address: 10.0.0.3:6443, check: { type: agent, port: 99, send: "${secret}" } }
+`
+  t.strictSame(diffConfig(configOf(yaml('s3cret')), configOf(yaml('0ther'))), [
+    'proxy api.servers a.check.command is different',
+    'proxy api.servers b.agent.send is different',
+    'proxy api.servers c.check.send is different'
+  ])
+})
+
 t.test('a change is named in words, and no password is shown', async (t) => {
   const before = configOf(BASE)
   t.strictSame(diffConfig(before, configOf(BASE)), [])

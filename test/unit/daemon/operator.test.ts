@@ -21,7 +21,7 @@ const session = (id: number, overrides: Partial<LiveSession> = {}): LiveSession 
   ...overrides
 })
 
-function make(living: LiveSession[], isStuck = false) {
+function make(living: LiveSession[], isStuck: boolean | 'unwilling' = false) {
   const clock = new ManualClock()
   const log = new MemoryLog()
   const history = new History()
@@ -39,6 +39,7 @@ function make(living: LiveSession[], isStuck = false) {
     plane: {
       sessions: (filter, done) => {
         filters.push(filter)
+        if (isStuck === 'unwilling') throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' })
         if (isStuck) return
         for (const run of onRead) run(++reads)
         const found = living.filter(
@@ -197,5 +198,12 @@ t.test('a data plane that does not answer is not waited for', async (t) => {
   ]
   await clock.advance(2000)
   for (const verdict of await Promise.all(asked)) t.match(verdict, { ok: false, error: /data plane/ })
+  t.equal(clock.pending, 0)
+})
+
+t.test('a data plane that takes no more questions is told of, and leaves no timer', async (t) => {
+  const { operator, clock } = make([session(1)], 'unwilling')
+  t.match(await operator.sessions({ service: null, server: null, limit: 1 }), { ok: false, error: /vipd status/ })
+  t.match(await operator.kill({ kind: 'ids', ids: [1] }), { ok: false })
   t.equal(clock.pending, 0)
 })

@@ -169,3 +169,16 @@ t.test('at the end what is there is logged, and no timer is left', async (t) => 
   t.equal(clock.pending, 0)
   make().recorder.stop()
 })
+
+t.test(
+  'at the end everything that is there is logged, however much; a reload that comes late starts nothing',
+  async (t) => {
+    const { clock, lines, recorder, more } = make(1)
+    recorder.configure(configure('session_log: all'))
+    more(4096)
+    recorder.stop()
+    t.equal(lines.length, 4096)
+    recorder.configure(configure('session_log: all'))
+    t.equal(clock.pending, 0)
+  }
+)

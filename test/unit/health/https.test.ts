@@ -3,6 +3,7 @@ import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { HttpCheck } from '../../../src/config/check-schema.js'
 import type { CheckResult } from '../../../src/health/checker.js'
+import { MAX_KEPT_MS } from '../../../src/health/http.js'
 import { LOOK_AGAIN_MS } from '../../../src/health/watched-file.js'
 import { type Asking, answering, asking, listen, reply, scripted, until } from './http-fixtures.js'
 import { type Pair, Pki } from './pki.js'
@@ -148,10 +149,10 @@ t.test('the authority is read again when its file changes, and the kept connecti
   t.match(await ask(), { isOk: true }, 'a bundle of both')
   writeFileSync(caFile, 'no certificate')
   await clock.advance(LOOK_AGAIN_MS)
-  t.match(await ask(), { isOk: true, detail: /200 OK \(the certificates cannot be used: ca_file has no certificate\)/ })
+  t.match(await ask(), { isOk: true, problem: 'the certificates cannot be used: ca_file has no certificate' })
   rmSync(caFile)
   await clock.advance(LOOK_AGAIN_MS)
-  t.match(await ask(), { isOk: true, detail: /no such file/ }, 'what was good before is used on')
+  t.match(await ask(), { isOk: true, problem: /no such file/ }, 'what was good before is used on')
 })
 
 t.test('a client certificate that is renewed: the last pair that fits, until the new one is whole', async (t) => {
@@ -167,7 +168,7 @@ t.test('a client certificate that is renewed: the last pair that fits, until the
   const renewed = await pki.certificate('renewed', ca, 'DNS:client')
   copyFileSync(renewed.crt, crtFile)
   await clock.advance(LOOK_AGAIN_MS)
-  t.match(await ask(), { isOk: true, detail: /cannot be used: .*mismatch/i })
+  t.match(await ask(), { isOk: true, problem: /cannot be used: .*mismatch/i })
   t.equal(server.sockets.length, 1)
   copyFileSync(renewed.key, keyFile)
   await clock.advance(LOOK_AGAIN_MS)
@@ -195,4 +196,16 @@ t.test('without any authority nobody is trusted, and nothing secret is sent', as
   const { ask } = check(t, server.port, { caFile: pki.path('none.crt'), tokenFile })
   t.match(await ask(), { isOk: false, isAlive: true, isUnsure: true, code: 'L7OKC', detail: /none\.crt: no such file/ })
   t.notMatch(server.heard.join(), /secret/)
+})
+
+t.test('a connection is kept for a minute at most: what a client meets that connects now is found out', async (t) => {
+  const server = await secure(t, good)
+  const { ask, clock } = check(t, server.port)
+  t.match(await ask(), { isOk: true })
+  server.options(files(await pki.certificate('expired-since', ca, names, -1)))
+  await clock.advance(MAX_KEPT_MS - 1)
+  t.match(await ask(), { isOk: true })
+  await clock.advance(1)
+  refused(await ask(), /has expired: renew it/)
+  t.equal(server.sockets.length, 1)
 })

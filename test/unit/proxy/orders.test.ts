@@ -33,6 +33,19 @@ t.test('maint: not checked, old sessions closed; ready brings it back after its 
   t.equal(walk(), 'abc')
 })
 
+t.test('a server that comes out of maintenance is no alarm while its first check is under way', async (t) => {
+  const { begin, one, log, clock } = fakeService(serviceConfig(`${THREE}, { name: d, address: 10.0.0.4:1 }`))
+  await begin()
+  one.order('d', { kind: 'state', state: 'maint' })
+  t.strictSame(one.order('d', { kind: 'state', state: 'ready' }), {
+    status: 'DOWN',
+    detail: 'not checked yet: it gets connections when its first check has passed'
+  })
+  await clock.advance(100)
+  t.strictSame(log.said('server is DOWN'), [])
+  t.match(log.said('server is checked first')[0], { level: 'info', facts: { server: 'd', status: 'DOWN' } })
+})
+
 t.test('weight: the share changes, the order of the others does not', async (t) => {
   const { begin, one, walk } = fakeService(serviceConfig(THREE))
   await begin()

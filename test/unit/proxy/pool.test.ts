@@ -61,7 +61,14 @@ t.test('the truth table: what is effective, its rank among those that get connec
 t.test('every server that is not plainly UP says why, and what mends it', async (t) => {
   const reason = (one: Server): string | null => reasonOf(one, 'api/a', false)
   t.equal(reason(READY(server())), null)
-  t.equal(reason(server()), 'not checked yet')
+  t.equal(reason(server()), 'not checked yet: it gets connections when its first check has passed')
+  const shortage: CheckResult = { isOk: false, code: 'SOCKERR', detail: 'no socket for ICMP: EPERM', tookMs: 0 }
+  t.equal(
+    reason(seen(server(), shortage)),
+    'not checked yet, its checks cannot be made here: no socket for ICMP: EPERM'
+  )
+  const unfit = { ...up, problem: 'cannot read /t: no such file' }
+  t.equal(reason(seen(server(), unfit)), 'its check needs mending: cannot read /t: no such file')
   t.equal(reason(seen(server(), down)), 'found dead: L4CON ECONNREFUSED')
   t.match(reason(server('disabled: true')), /`disabled` in the configuration: `vipd server api\/a ready` brings it in/)
   const drained = ordered(READY(server()), { kind: 'state', state: 'drain' }, at(2))

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { LiveSession } from '../../../src/os/plane.js'
 import { type Load, skewOf, surplusOf } from '../../../src/proxy/rebalance.js'
+import { errno } from '../../fakes/fake-plane.js'
 import { countersOf, fakeService, serviceConfig, THREE } from '../../fakes/fake-service.js'
 
 const loads = (...all: (readonly [number, number])[]): Load[] =>
@@ -149,4 +150,14 @@ t.test('off, it looks at nothing; a reload turns it on and off', async (t) => {
   reload(serviceConfig(THREE, '    rebalance: { per_minute: 60, quiet: 1s }\n'))
   await clock.advance(1000)
   t.equal(plane.killed.length, 2)
+})
+
+t.test('a data plane that takes no question now is asked again at the next look', async (t) => {
+  const { clock, plane } = await uneven('{ per_minute: 60, quiet: 1s }')
+  plane.unwilling = errno('EAGAIN')
+  await clock.advance(2000)
+  t.strictSame(plane.killed, [])
+  plane.unwilling = undefined
+  await clock.advance(1000)
+  t.equal(plane.killed.length, 1)
 })

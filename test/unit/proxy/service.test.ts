@@ -204,8 +204,58 @@ t.test('stopped checks nothing, binds nothing, hears nothing', async (t) => {
   t.equal(plane.attempts, attempts, 'once stopped it stays so')
 })
 
+t.test(
+  'a server that its first check finds dead is as loud as one that goes: at the start, by a reload, after maintenance',
+  async (t) => {
+    const { begin, one, say, log, clock, reload } = fakeService(serviceConfig(THREE))
+    const alarms = () => log.said('server is DOWN').map(({ facts }) => [facts['server'], facts['address'], facts['up']])
+    say(false, A)
+    await begin(false)
+    t.strictSame(alarms(), [
+      ['a', '10.0.0.1:6443', 0],
+      ['b', '10.0.0.2:6443', 0],
+      ['c', '10.0.0.3:6443', 0]
+    ])
+    await clock.advance(10_000)
+    t.equal(alarms().length, 3, 'once')
+    say({ isOk: false, code: 'L4TOUT', detail: '', tookMs: 1 }, '10.0.0.9')
+    reload(serviceConfig(THREE.replace('10.0.0.3', '10.0.0.9')))
+    t.strictSame(alarms().slice(3), [['c', '10.0.0.9:6443', 0]])
+    one.order('a', { kind: 'state', state: 'maint' })
+    one.order('a', { kind: 'state', state: 'ready' })
+    t.strictSame(alarms().slice(4), [['a', '10.0.0.1:6443', 0]])
+    await clock.advance(2000)
+    one.look(countersOf([]))
+    t.match(log.said('server has no session left')[0]?.facts, { server: 'c', address: '10.0.0.3:6443' })
+  }
+)
+
 t.test('passive health', async (t) => {
   const failed = (server: number) => ({ type: 'connect-failed', service: 2, server, error: 'ECONNREFUSED' }) as const
+
+  t.test('one that failed for want of something here says nothing of the server', async (t) => {
+    const config = serviceConfig(THREE.replaceAll('6443 }', '6443, check: { inter: 1h, fastinter: 100ms } }'))
+    const { begin, one, clock, say, walk } = fakeService(config)
+    await begin()
+    say(false, A)
+    await clock.advance(5000)
+    for (const error of [
+      'EADDRNOTAVAIL',
+      'EADDRINUSE',
+      'EMFILE',
+      'EAFNOSUPPORT',
+      'EPERM',
+      'EACCES',
+      'EINVAL',
+      'ENODEV'
+    ])
+      one.onEvent({ ...failed(0), error })
+    await clock.advance(1000)
+    t.equal(walk(), 'abc', 'it was not checked')
+    one.onEvent(failed(0))
+    await clock.advance(0)
+    t.equal(walk(), 'bc')
+  })
 
   t.test('a live connection that fails brings the next check forward', async (t) => {
     const config = serviceConfig(THREE.replaceAll('6443 }', '6443, check: { inter: 1h, fastinter: 100ms } }'))
