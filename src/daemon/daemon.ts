@@ -262,7 +262,7 @@ export class Daemon implements Control {
   async #stop(reason: string): Promise<void> {
     const { log, clock } = this.#ports
     const { election, trackers, notifier, services, plane, prober, probes, netlink, sender } = this.#parts
-    log.info({ reason }, 'vipd stops')
+    log.info({ reason, sessions: this.#sessionsLeft(), at_most_ms: this.#config.hardStopAfterMs }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
     const limitMs = this.#config.hardStopAfterMs
@@ -293,14 +293,17 @@ export class Daemon implements Control {
     log.info({}, 'vipd stopped')
   }
 
+  #sessionsLeft(): number {
+    return this.#parts.plane.counters().services.reduce((sum, { current }) => sum + current, 0)
+  }
+
   /** Resolves when no session is left, or after `limitMs`. */
   #drained(limitMs: number): Promise<void> {
     const { clock } = this.#ports
     const until = clock.now() + limitMs
     return new Promise((resolve) => {
       const look = (): void => {
-        const left = this.#parts.plane.counters().services.reduce((sum, service) => sum + service.current, 0)
-        if (left === 0 || clock.now() >= until) resolve()
+        if (this.#sessionsLeft() === 0 || clock.now() >= until) resolve()
         else clock.after(DRAIN_LOOK_MS, look)
       }
       look()

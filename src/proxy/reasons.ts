@@ -54,9 +54,10 @@ function draining(server: Server, name: string): string {
   if (agent.state === 'drain') return 'its agent asks that it drains'
   if (admin.weight === 0) return `weight 0 by order: \`vipd server ${name} weight ${config.weight || 1}\` ends it`
   if (weightOf(server) === 0) return agent.weightPercent === 0 ? 'its agent gives it no weight' : 'its weight is 0'
-  return healthOf(server) === 'unsure'
-    ? `alive, but whether it is ready is not known: ${checked(server)}`
-    : `alive, but not ready: ${checked(server)}`
+  if (healthOf(server) !== 'unsure') return `alive, but not ready: ${checked(server)}`
+  return server.lastCheck?.isSilent === true
+    ? `its check says nothing of it, so whether it is ready is not known: ${checked(server)}`
+    : `alive, but whether it is ready is not known: ${checked(server)}`
 }
 
 function checked({ lastCheck }: Server): string {

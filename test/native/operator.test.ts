@@ -263,6 +263,9 @@ t.test('a daemon and its operator', { timeout: 100_000 }, async (t) => {
     await last.ended
     t.strictSame(await ended, [0, null])
     t.ok(lines.some((line) => line['client'] === `127.0.0.1:${local}`))
+    const told = lines.find(({ msg }) => msg === 'vipd stops')
+    t.match(told, { reason: 'SIGTERM', at_most_ms: Number })
+    t.ok(Number(told?.['sessions']) >= 1, 'how many are waited for')
   })
 })
 

@@ -78,6 +78,11 @@ t.test('every server that is not plainly UP says why, and what mends it', async 
   t.equal(reason(READY(server('weight: 0'))), 'its weight is 0')
   t.equal(reason(seen(server(), UNREADY)), 'alive, but not ready: L7STS 500')
   t.equal(reason(seen(server(), UNSURE)), 'alive, but whether it is ready is not known: L7STS 401')
+  const silent = { ...UNSURE, isSilent: true, code: 'L4CON', detail: 'ECONNREFUSED' }
+  t.equal(
+    reason(seen(server(), silent)),
+    'its check says nothing of it, so whether it is ready is not known: L4CON ECONNREFUSED'
+  )
   t.match(reasonOf(seen(server(), UNREADY), 'api/a', true), /no server is ready, so it gets connections$/)
   t.match(reason(seen(server(), up, down)), /^its last check failed, others are asked first/)
   t.match(reason(seen(server(), up, LEAVING, ...Array(3).fill({ ...down, isRefused: true }))), /^gone, as it had said/)
