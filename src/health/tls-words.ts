@@ -44,7 +44,8 @@ export function tlsWords(error: unknown): string {
     const text = printable(messageOf(error)).replace(/^.*altnames?: /, '')
     return `its certificate is for other names: ${text.slice(0, 200)} (set servername; an apiserver has kubernetes)`
   }
-  const words = WORDS[code]
+  // Newer OpenSSL calls the same alerts SSL/TLS_ALERT_…
+  const words = WORDS[code.replace('_SSL/TLS_ALERT_', '_SSLV3_ALERT_')]
   if (words !== undefined) return words
   // error:0A000410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:../deps/…
   const [, reason] = /:SSL routines:[^:]*:([^:]*)/.exec(messageOf(error)) ?? []

@@ -97,7 +97,7 @@ export class Rebalancer {
     return loads === undefined ? undefined : surplusOf(loads, this.#config.maxSkew)
   }
 
-  /** What is right now, and not when the sessions were asked for, decides. */
+  /** What is right now, and not when the sessions were asked for, decides. They come oldest first. */
   #close(sessions: readonly LiveSession[], allowed: number): void {
     const surplus = this.#surplus()
     if (surplus === undefined || this.#timer === undefined) return
@@ -106,7 +106,6 @@ export class Rebalancer {
         ({ backend, server, state }) =>
           backend === this.#service && server === surplus.server && state === 'established'
       )
-      .sort((a, b) => b.ageMs - a.ageMs)
       .slice(0, Math.min(allowed, surplus.excess))
     if (chosen.length === 0) return
     for (const { id } of chosen) this.#ports.plane.kill(id, this.#config.quietMs)
