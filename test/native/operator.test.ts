@@ -259,6 +259,7 @@ t.test('a daemon and its operator', { timeout: 100_000 }, async (t) => {
     const last = await client(t, port)
     const local = last.socket.localPort
     child.kill('SIGTERM')
+    await until(() => lines.find(({ msg }) => msg === 'vipd stops'))
     last.socket.end()
     await last.ended
     t.strictSame(await ended, [0, null])
