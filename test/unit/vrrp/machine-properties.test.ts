@@ -120,13 +120,13 @@ function* live(first: Settings, happenings: readonly Happening[]): Generator<Mom
   }
 }
 
-/** It is so at every moment of every life. */
-function always(holds: (moment: Moment) => void): void {
+/** It is so at every moment of every life; the lives are other ones each time, unless a seed is given. */
+function always(holds: (moment: Moment) => void, seed?: number): void {
   fc.assert(
     fc.property(settings, fc.array(happening, { minLength: 1, maxLength: 60 }), (vr, happenings) => {
       for (const moment of live(vr, happenings)) holds(moment)
     }),
-    { numRuns: 1500 }
+    { numRuns: 1500, ...(seed !== undefined && { seed }) }
   )
 }
 
@@ -144,7 +144,8 @@ t.test(
         seen.add(action.do)
         if (action.do === 'report') seen.add(`${action.from} ${action.to}`)
       }
-    })
+      // A seed: what is rare (an own-address warning) is missing from one run of random lives in some hundred.
+    }, 1)
     const wanted = [
       ...['INIT', 'BACKUP', 'MASTER', 'FAULT', 'none', 'delayed', 'due'],
       ...['advertise', 'arm', 'shift', 'cancel', 'hold', 'release', 'announce', 'report', 'warn'],
