@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 
-/** Debian package → the command by which one sees that it is there. */
+/** Debian package → the command, or the file, by which one sees that it is there. */
 const commands = {
   iproute2: 'ip',
   openssl: 'openssl',
@@ -11,7 +12,11 @@ const commands = {
   tshark: 'tshark',
   procps: 'ps',
   make: 'make',
-  'g++': 'g++'
+  'g++': 'g++',
+  nginx: 'nginx',
+  'libnginx-mod-stream': '/usr/lib/nginx/modules/ngx_stream_module.so',
+  'libssl-dev': '/usr/include/openssl/ssl.h',
+  wrk: 'wrk'
 } as const
 
 export type SystemPackage = keyof typeof commands
@@ -68,6 +73,7 @@ function aptGet(args: readonly string[]): boolean {
 }
 
 function isCommand(name: string): boolean {
+  if (name.startsWith('/')) return existsSync(name)
   const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
   return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name], { env: { PATH: path }, stdio: 'ignore' }).status === 0
 }

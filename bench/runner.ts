@@ -1,0 +1,69 @@
+import type { Cell, Effort, Measured, OpenScenario, Scenario, ScenarioResult } from './model.js'
+
+export interface RunOptions {
+  readonly effort: Effort
+  /** Ends the run after the cell that is being measured; what there is is kept. */
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: Progress) => void
+}
+
+export interface Progress {
+  readonly scenario: string
+  readonly target: string
+  readonly round: number
+  readonly rounds: number
+  readonly measured: Measured
+}
+
+/** Runs scenarios one after the other; in each the targets take turns, round by round. Never rejects: what fails is in the result. */
+export async function runScenarios(scenarios: readonly Scenario[], options: RunOptions): Promise<ScenarioResult[]> {
+  const results: ScenarioResult[] = []
+  for (const scenario of scenarios) {
+    results.push(options.signal.aborted ? notRun(scenario, INTERRUPTED) : await runOne(scenario, options))
+  }
+  return results
+}
+
+const INTERRUPTED = 'the run was interrupted'
+
+export const roundsOf = (scenario: Scenario, effort: Effort): number => scenario.rounds?.(effort) ?? effort.rounds
+
+async function runOne(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
+  const { effort, signal } = options
+  let opened: OpenScenario
+  try {
+    opened = await scenario.open(effort, signal)
+  } catch (error) {
+    return notRun(scenario, signal.aborted ? INTERRUPTED : words(error))
+  }
+  const cells: Cell[] = []
+  const { absent = {}, configurations = {} } = opened
+  const targets = scenario.targets.filter((target) => absent[target] === undefined)
+  const rounds = roundsOf(scenario, effort)
+  try {
+    for (let round = 1; round <= rounds; round++) {
+      for (const target of targets) {
+        if (signal.aborted) break
+        const measured = await opened.measure(target, round).catch((error): Measured => ({ ok: false, problem: words(error) }))
+        // What an interrupt cut short says nothing.
+        if (signal.aborted && !measured.ok) break
+        cells.push({ ...measured, target, round })
+        options.onProgress({ scenario: scenario.name, target, round, rounds, measured })
+      }
+    }
+  } finally {
+    await opened.close()
+  }
+  const result = { ...named(scenario), cells, configurations: { ...configurations }, absent: { ...absent } }
+  return signal.aborted ? { ...result, problem: INTERRUPTED } : result
+}
+
+function named({ name, title, what, figures, targets }: Scenario) {
+  return { name, title, what, figures, targets }
+}
+
+function notRun(scenario: Scenario, problem: string): ScenarioResult {
+  return { ...named(scenario), cells: [], configurations: {}, absent: {}, problem }
+}
+
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error))
