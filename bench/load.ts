@@ -5,7 +5,12 @@ import { program } from './native.js'
 
 export type Work =
   | { readonly mode: 'requests'; readonly connections: number; readonly bytes: number }
-  | { readonly mode: 'connections'; readonly concurrency: number; readonly bytes: number; readonly close: 'client' | 'server' }
+  | {
+      readonly mode: 'connections'
+      readonly concurrency: number
+      readonly bytes: number
+      readonly close: 'client' | 'server'
+    }
   | { readonly mode: 'rate'; readonly connections: number; readonly bytes: number; readonly perSecond: number }
   | { readonly mode: 'bulk'; readonly streams: number; readonly direction: 'down' | 'up' | 'both' }
   | { readonly mode: 'idle'; readonly connections: number }

@@ -8,7 +8,7 @@ import { decodeLoad, loadArgv, type Outcome, type Work } from './load.js'
 import type { Measured } from './model.js'
 import { program } from './native.js'
 import { DIRECT, proxies } from './targets/all.js'
-import { RunningTarget, type Setting, startTarget, type Target } from './targets/target.js'
+import { type RunningTarget, type Setting, startTarget, type Target } from './targets/target.js'
 
 const PORT = 8443
 const SERVER_PORT = 6443
@@ -81,7 +81,12 @@ export class Stand {
   }
 
   /** Puts a load on one of them. */
-  async load(target: string, work: Work, seconds: number, warmS: number): Promise<Loaded | { readonly problem: string }> {
+  async load(
+    target: string,
+    work: Work,
+    seconds: number,
+    warmS: number
+  ): Promise<Loaded | { readonly problem: string }> {
     const running = this.#running.get(target)
     const gone = this.absent[target] ?? running?.end
     if (gone !== undefined) return { problem: gone }
@@ -154,7 +159,21 @@ export class Stand {
 async function makeCertificate(ground: Ground): Promise<string[]> {
   const [cert, key] = [join(ground.folder, 'cert.pem'), join(ground.folder, 'key.pem')]
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
-  const made = ['openssl', 'req', '-x509', ...curve, '-nodes', '-days', '2', '-subj', '/CN=bench', '-keyout', key, '-out', cert]
+  const made = [
+    'openssl',
+    'req',
+    '-x509',
+    ...curve,
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=bench',
+    '-keyout',
+    key,
+    '-out',
+    cert
+  ]
   const exit = await ground.start('servers', made).exited
   if (exit.code !== 0) throw new Error('openssl made no certificate')
   return ['--cert', cert, '--key', key]

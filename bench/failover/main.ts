@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { ensurePackages } from '../../test/lab/packages.js'
 import { nowMs, pause } from '../../test/lab/wait.js'
-import { max, median, percentile, ready, table } from '../report.js'
+import { max, median, percentile, ready, table } from '../report/table.js'
 import { Pair } from './pair.js'
 
 /** How long a failover between two vipd takes, at short advert intervals: as the judge sees it, and as a client through the VIP does. */

@@ -3,7 +3,7 @@ import { Child } from '../../test/lab/child.js'
 import { ensurePackages } from '../../test/lab/packages.js'
 import type { Status } from '../../test/lab/vipd.js'
 import { nowMs, pause } from '../../test/lab/wait.js'
-import { ready, table } from '../report.js'
+import { ready, table } from '../report/table.js'
 import { Pair } from './pair.js'
 
 /**

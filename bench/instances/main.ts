@@ -7,7 +7,7 @@ import { ip } from '../../test/lab/namespaces.js'
 import { ensurePackages } from '../../test/lab/packages.js'
 import { socketOf, Vipd } from '../../test/lab/vipd.js'
 import { pause, poll } from '../../test/lab/wait.js'
-import { ready, table } from '../report.js'
+import { ready, table } from '../report/table.js'
 
 /** What many instances cost: a pair of vipd and a pair of keepalived, each on a bridge of its own, at the same time. */
 

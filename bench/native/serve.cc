@@ -109,7 +109,7 @@ void stream(Conn& c) {
     c.gone = put == 0 || (put < 0 && errno != EAGAIN);
   }
   if (c.gone || !c.sinks) return;
-  const ssize_t got = c.wire.read(scratch, c.wire.ssl == nullptr ? 1 << 24 : sizeof scratch, c.wire.ssl == nullptr ? MSG_TRUNC : 0);
+  const ssize_t got = c.wire.read(scratch, sizeof scratch);
   if (got > 0) c.taken += static_cast<std::uint64_t>(got);
   else if (got == 0) end_sink(c);
   else c.gone = errno != EAGAIN;

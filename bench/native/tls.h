@@ -42,8 +42,8 @@ struct Wire {
     if (fd >= 0) ::close(fd);
     fd = -1;
   }
-  ssize_t read(void* into, std::size_t size, int flags = 0) noexcept {
-    if (ssl == nullptr) return ::recv(fd, into, size, flags);
+  ssize_t read(void* into, std::size_t size) noexcept {
+    if (ssl == nullptr) return ::recv(fd, into, size, 0);
     return result(SSL_read(ssl, into, static_cast<int>(size)));
   }
   ssize_t write(const void* from, std::size_t size) noexcept {

@@ -4,7 +4,12 @@ import type { Loaded } from '../stand.js'
 
 /** The figures of the data plane, and how they come from what a load did. */
 
-const figure = (key: string, title: string, unit: string, better: Figure['better']): Figure => ({ key, title, unit, better })
+const figure = (key: string, title: string, unit: string, better: Figure['better']): Figure => ({
+  key,
+  title,
+  unit,
+  better
+})
 
 const spent: readonly Figure[] = [
   figure('client_cpu_share', 'client’s share of the machine', '%', 'neither'),
@@ -94,7 +99,8 @@ export function measuredBulk(loaded: Loaded): Measured {
 export function measuredLatency(loaded: Loaded): Measured {
   const { outcome } = loaded
   if (outcome.done === 0) return { ok: false, problem: `no answer at all: ${errorsOf(outcome) ?? 'and no error'}` }
-  if (outcome.unsent > 0) return { ok: false, problem: `${outcome.unsent} requests were due and found no connection free` }
+  if (outcome.unsent > 0)
+    return { ok: false, problem: `${outcome.unsent} requests were due and found no connection free` }
   const { p50, p99, p999, max } = outcome.latency_us
   const figures = { p50_us: p50, p99_us: p99, p999_us: p999, max_us: max, rate: outcome.rate, late_us: outcome.late_us }
   return { ok: true, figures: { ...figures, ...common(loaded) } }

@@ -33,13 +33,7 @@ export const handshakeScenario = scenarioOf({
   figures: figuresOf('handshake'),
   isTls: true
 })
-export const bulkScenarios = [
-  bulk('down', 1),
-  bulk('down', 2),
-  bulk('down', 64),
-  bulk('up', 2),
-  bulk('both', 2)
-]
+export const bulkScenarios = [bulk('down', 1), bulk('down', 2), bulk('down', 64), bulk('up', 2), bulk('both', 2)]
 export const burstScenario = scenarioOf({
   name: 'burst-4000',
   title: '4,000 connections at once',
@@ -48,10 +42,12 @@ export const burstScenario = scenarioOf({
   figures: burstFigures,
   judge: (loaded) => measuredBurst(loaded, 4000)
 })
-export const scalingScenarios = [1, 2].flatMap((threads) => [
-  { ...requests(64, 100).load, ...of(threads, 'requests') },
-  { ...connections('server').load, ...of(threads, 'connections') }
-]).map((load) => scenarioOf(load))
+export const scalingScenarios = [1, 2]
+  .flatMap((threads) => [
+    { ...requests(64, 100).load, ...of(threads, 'requests') },
+    { ...connections('server').load, ...of(threads, 'connections') }
+  ])
+  .map((load) => scenarioOf(load))
 
 function of(threads: number, word: string): Pick<Load, 'name' | 'title' | 'threads' | 'targets'> {
   const title = `Scaling: ${word} with ${threads === 1 ? 'one thread' : `${threads} threads`}`

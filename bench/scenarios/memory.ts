@@ -1,9 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { memory } from '../accounting.js'
 import { decodeLoad } from '../load.js'
 import type { Measured, OpenScenario, Scenario } from '../model.js'
 import { problemOf, Stand } from '../stand.js'
 import { proxies } from '../targets/all.js'
-import { setTimeout as pause } from 'node:timers/promises'
 import { memoryFigures } from './figures.js'
 
 const SESSIONS = 4000

@@ -50,7 +50,10 @@ async function measure(stand: Stand, target: string, words: readonly string[], s
   const done = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0)
   const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0)
   if (exit.code !== 0 || done === 0) return problemOf(`wrk: ${wrk.tail(3)}`)
-  const errors = [...text.matchAll(/(?:connect|read|write|timeout) (\d+)/g)].reduce((sum, one) => sum + Number(one[1]), 0)
+  const errors = [...text.matchAll(/(?:connect|read|write|timeout) (\d+)/g)].reduce(
+    (sum, one) => sum + Number(one[1]),
+    0
+  )
   const cpu = target === DIRECT ? {} : { cpu_us: ((after.cpuS - before.cpuS) * 1e6) / done }
   return { ok: true, figures: { rate, ...cpu, errors } }
 }

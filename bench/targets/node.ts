@@ -7,7 +7,8 @@ const script = fileURLToPath(new URL('pipe-proxy.js', import.meta.url))
 /** What a proxy in plain Node.js is: `net` and `pipe`, one process of `cluster` for each thread. */
 export const node: Target = {
   name: 'node',
-  configuration: (setting) => `${['node', 'pipe-proxy.js', ...words(setting)].join(' ')}\n\n${readFileSync(script, 'utf8')}`,
+  configuration: (setting) =>
+    `${['node', 'pipe-proxy.js', ...words(setting)].join(' ')}\n\n${readFileSync(script, 'utf8')}`,
   argv: (_ground, setting) => [process.execPath, script, ...words(setting)]
 }
 

@@ -1,4 +1,4 @@
-import type { Ensured } from '../test/lab/packages.js'
+import type { Ensured } from '../../test/lab/packages.js'
 
 /** What the benchmarks share: figures of samples, and a table of them. */
 
