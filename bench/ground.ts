@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child, type ChildOptions } from '../test/lab/child.js'
 import { atExit } from '../test/lab/cleanup.js'
-import { ip, makeBridge, namespaceName, removeNamespaces, sweepDeadRuns } from '../test/lab/namespaces.js'
+import { makeBridge, namespaceName, removeNamespaces, sweepDeadRuns } from '../test/lab/namespaces.js'
 
 export type Place = 'client' | 'proxy' | 'servers'
 
@@ -37,11 +37,8 @@ export class Ground {
       { namespace: this.#namespaces.proxy, interface: 'eth0', address: `${proxyAddress}/16` },
       { namespace: this.#namespaces.servers, interface: 'eth0', address: '10.77.0.3/16' }
     ])
-    const add = (place: Place, address: string): void => {
-      ip(['-n', this.#namespaces[place], 'address', 'add', `${address}/16`, 'dev', 'eth0'])
-    }
-    for (const address of serverAddresses) add('servers', address)
-    for (const address of clientAddresses) add('client', address)
+    this.addAddresses('servers', serverAddresses)
+    this.addAddresses('client', clientAddresses)
     // The same for everybody: room in the accept queues, all ports, and ports in TIME-WAIT taken again after a second.
     const settings = {
       '/proc/sys/net/core/somaxconn': '16384',
@@ -52,6 +49,12 @@ export class Ground {
     const script = Object.entries(settings).map(([path, value]) => `echo ${value} > ${path}`)
     for (const namespace of Object.values(this.#namespaces))
       execFileSync('ip', ['netns', 'exec', namespace, 'sh', '-c', script.join(' && ')], { timeout: 10_000 })
+  }
+
+  /** Gives a place more addresses. */
+  addAddresses(place: Place, addresses: readonly string[]): void {
+    const lines = addresses.map((address) => `address add ${address}/16 dev eth0`)
+    execFileSync('ip', ['-n', this.#namespaces[place], '-batch', '-'], { input: `${lines.join('\n')}\n`, timeout: 30_000 })
   }
 
   /** Starts a program there. It ends with the ground at the latest. */

@@ -6,6 +6,7 @@ import { ensurePackages } from '../test/lab/packages.js'
 import { machine, versions } from './machine.js'
 import type { Effort, Raw, Scenario } from './model.js'
 import { advertScenarios } from './outage/adverts.js'
+import { checkScenarios } from './outage/checks.js'
 import { instancesScenario } from './outage/instances.js'
 import { outageScenarios } from './outage/outages.js'
 import { compare, decodeRaw } from './report/compare.js'
@@ -35,7 +36,7 @@ npm run bench -- --target https://VIP:8443 --kubeconfig FILE    asks apiservers 
 
 Do not run anything else on the machine meanwhile.`
 
-const all: readonly Scenario[] = [...proxyScenarios, ...outageScenarios, ...advertScenarios, instancesScenario]
+const all: readonly Scenario[] = [...proxyScenarios, ...outageScenarios, ...advertScenarios, ...checkScenarios, instancesScenario]
 /** A quick run has these, unless --only says otherwise. */
 const quick = ['requests-64-100', 'connections-server', 'bulk-down-2', 'latency', 'memory']
 

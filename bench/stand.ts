@@ -156,7 +156,8 @@ export class Stand {
   }
 }
 
-async function makeCertificate(ground: Ground): Promise<string[]> {
+/** Makes one for the servers. @returns what `serve` has to be told */
+export async function makeCertificate(ground: Ground): Promise<string[]> {
   const [cert, key] = [join(ground.folder, 'cert.pem'), join(ground.folder, 'key.pem')]
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
   const made = [

@@ -1,11 +1,13 @@
 // The server of the benchmarks: as little work as can be, so that the proxy in front of it is what is measured.
 //   serve --listen A:P [--listen …] --threads T [--cert F --key F] [--backlog N]
 // GET /bytes/N answers N bytes; GET /stream sends until the client leaves; POST /sink reads until the client ends and
-// then answers how much; POST /both does both; GET /id says the address it listens on. Prints `listening`; ends with SIGTERM.
+// then answers how much; POST /both does both; GET /id says the address it listens on; GET /count how many
+// requests there were so far. Prints `listening`; ends with SIGTERM.
 #include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t kBody = 1 << 20;
 constexpr std::size_t kMostHead = 4096;
 char body[kBody];
+std::atomic<std::uint64_t> requests{0};
 thread_local char scratch[1 << 18];
 
 struct Listener {
@@ -72,6 +75,7 @@ bool flush(Conn& c) {
 }
 
 void take_request(Conn& c, const std::string& head) {
+  requests.fetch_add(1, std::memory_order_relaxed);
   c.closes = head.find("Connection: close") != std::string::npos;
   if (head.rfind("GET /bytes/", 0) == 0) {
     c.out_body = std::strtoull(head.c_str() + 11, nullptr, 10);
@@ -84,6 +88,10 @@ void take_request(Conn& c, const std::string& head) {
   } else if (head.rfind("POST /both", 0) == 0) {
     c.out_head = "HTTP/1.1 200 OK\r\n\r\n";
     c.sinks = c.streams = true;
+  } else if (head.rfind("GET /count", 0) == 0) {
+    const std::string count = std::to_string(requests.load());
+    c.out_head = answer_head(count.size(), true) + count;
+    c.closes = true;
   } else if (head.rfind("GET /id", 0) == 0) {
     c.out_head = answer_head(c.listener->name.size(), c.closes) + c.listener->name;
   } else {

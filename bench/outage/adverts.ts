@@ -55,6 +55,8 @@ async function open(effort: Effort, isLoaded: boolean): Promise<OpenScenario> {
     measure: async () => {
       const vipd = await lab.ending(new Vipd(lab, m1, configuration)).start()
       await vipd.untilHeld(10_000)
+      // Becoming master is not what is measured.
+      await pause(2000)
       const seconds = effort.isQuick ? 10 : Math.max(300, effort.seconds)
       return measure(lab, vipd, isLoaded, seconds)
     }
