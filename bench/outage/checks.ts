@@ -41,7 +41,7 @@ export const checkScenarios: readonly Scenario[] = (['tcp', 'http', 'https'] as 
 }))
 
 async function open(effort: Effort, type: Type): Promise<OpenScenario> {
-  const ensured = ensurePackages(['iproute2', 'haproxy', 'nftables', 'openssl'])
+  const ensured = ensurePackages(['iproute2', 'haproxy', 'nftables', 'openssl', 'curl'])
   if (!ensured.ok) throw new Error(ensured.reason)
   const ground = new Ground()
   try {

@@ -16,7 +16,10 @@ const commands = {
   nginx: 'nginx',
   'libnginx-mod-stream': '/usr/lib/nginx/modules/ngx_stream_module.so',
   'libssl-dev': '/usr/include/openssl/ssl.h',
-  wrk: 'wrk'
+  wrk: 'wrk',
+  curl: 'curl',
+  'etcd-server': 'etcd',
+  'kubernetes-client': 'kubectl'
 } as const
 
 export type SystemPackage = keyof typeof commands
