@@ -12,6 +12,7 @@ namespace vipd {
 namespace {
 
 constexpr std::int64_t kRetryDelayMs = 1000;
+constexpr std::int64_t kYoungMs = 1000;
 
 bool out_of_descriptors_error(int error) noexcept {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
@@ -19,6 +20,10 @@ bool out_of_descriptors_error(int error) noexcept {
 
 std::int64_t retry_delay_ms(std::int64_t connect_timeout_ms) noexcept {
   return connect_timeout_ms > 0 ? std::min(kRetryDelayMs, connect_timeout_ms) : kRetryDelayMs;
+}
+
+std::int64_t connect_limit_ms(const Table& table) noexcept {
+  return table.timeouts.connect > 0 ? table.timeouts.connect : INT64_MAX;
 }
 
 // Ours, not the server's: nothing was sent to it.
@@ -67,7 +72,10 @@ int Worker::try_connect(Session& session, LocalServer& server) {
   if (spare_.open() && spare_family_ == family) leg.fd = spare_.release();
   else leg.fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (leg.fd < 0) return errno;
-  tune_socket(leg.fd, table.sockets, true);
+  tune_server_socket(leg.fd);
+  session.watched = false;
+  // Most sessions are over before these matter. Only where the kernel's patience is to end the attempt it must know now.
+  if (table.sockets.user_timeout_ms > 0 && table.sockets.user_timeout_ms < connect_limit_ms(table)) watch_peer(session);
   if (server.spec.source || table.is_transparent) {
     if (const Status failed = prepare_server_socket(leg.fd, session, server.spec)) return failed->value;
   }
@@ -242,8 +250,20 @@ void Worker::established(Session& session) {
   }
   timers_.remove(session);
   look_at_idle(session);
+  if (!session.watched) timers_.at_latest(session, now_ms_ + kYoungMs);
   if (server.spec.send_proxy != 0) send_proxy_header(session);
+  const int fd = session.leg[kServer].fd;
+  const std::uint32_t generation = session.leg[kServer].generation;
   pump(session);
+  // With or without data, from here on the kernel acknowledges as for any client: a server that speaks first, or in
+  // several small pieces, does not wait for us.
+  if (session.leg[kServer].generation == generation) delay_ack(fd, false);
+}
+
+// Keepalive and user timeout of the server leg; the client's has inherited them from its listener.
+void Worker::watch_peer(Session& session) noexcept {
+  session.watched = true;
+  tune_watch(session.leg[kServer].fd, session.backend->table->sockets, true);
 }
 
 void Worker::no_server(Session& session) {

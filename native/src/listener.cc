@@ -136,9 +136,13 @@ Result<OpenedListeners> open_listeners(const ListenerSpec& spec, const SocketOpt
 }
 
 void tune_socket(int fd, const SocketOptions& options, bool fresh) noexcept {
+  if (fresh) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  tune_watch(fd, options, fresh);
+}
+
+void tune_watch(int fd, const SocketOptions& options, bool fresh) noexcept {
   const Keepalive& alive = options.keepalive;
   const int keep = alive.idle_s > 0 ? 1 : 0;
-  if (fresh) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
   if (keep != 0 || !fresh) ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keep, sizeof keep);
   if (keep != 0) {
     ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &alive.idle_s, sizeof alive.idle_s);
@@ -147,6 +151,16 @@ void tune_socket(int fd, const SocketOptions& options, bool fresh) noexcept {
   }
   if (options.user_timeout_ms == 0 && fresh) return;
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &options.user_timeout_ms, sizeof options.user_timeout_ms);
+}
+
+void tune_server_socket(int fd) noexcept {
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  delay_ack(fd, true);
+}
+
+void delay_ack(int fd, bool delayed) noexcept {
+  const int& quick = delayed ? kOff : kOn;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof quick);
 }
 
 }  // namespace vipd

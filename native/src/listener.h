@@ -81,8 +81,14 @@ struct Listener {
 // `count` bound and listening descriptors, or none.
 [[nodiscard]] Result<OpenedListeners> open_listeners(const ListenerSpec& spec, const SocketOptions& options, int backlog,
                                                      unsigned count);
-// `fresh`: the socket still has the kernel's defaults, so what is off need not be switched off. Failures are of no
-// consequence: the defaults stay.
+// Of a listener, for all that it accepts. `fresh`: the socket still has the kernel's defaults, so what is off need not be
+// switched off. Here and below failures are of no consequence: the defaults stay.
 void tune_socket(int fd, const SocketOptions& options, bool fresh) noexcept;
+// Keepalive and user timeout alone.
+void tune_watch(int fd, const SocketOptions& options, bool fresh) noexcept;
+// Of a socket that is to connect.
+void tune_server_socket(int fd) noexcept;
+// Whether the handshake's ACK waits for the first data that we send. The kernel changes its mind later as it sees fit.
+void delay_ack(int fd, bool delayed) noexcept;
 
 }  // namespace vipd

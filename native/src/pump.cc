@@ -98,8 +98,11 @@ Pump::Step Pump::copy(Flow& flow, Leg& from, Leg& to, Outcome& out) {
     from.active_ms = now_ms_;
     return Step::blocked;
   }
-  const auto size = static_cast<std::size_t>(got);
+  auto size = static_cast<std::size_t>(got);
   from.active_ms = now_ms_;
+  // A FIN that is there already goes out with the last bytes.
+  bool failed = false;
+  if (from.careful && !from.urgent) size += read_to_end(from, size, failed);
   if (size == kBuffer) {
     if (++flow.full_reads >= kFullReadsToBulk) flow.bulk = true;
     if (flow.bulk) flow.full_reads = 0;
@@ -107,12 +110,13 @@ Pump::Step Pump::copy(Flow& flow, Leg& from, Leg& to, Outcome& out) {
     flow.full_reads = 0;
     if (!from.careful) from.readable = false;  // drained: whatever comes later makes a new edge
   }
-  const ssize_t put = ::send(to.fd, buffer_.get(), size, MSG_NOSIGNAL);
+  // After the end whoever runs this passes it on at once, so nothing waits for long.
+  const ssize_t put = ::send(to.fd, buffer_.get(), size, from.eof ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
   if (put < 0 && !would_block(errno)) return Step::sink_failed;
   const auto sent = put < 0 ? std::size_t{0} : static_cast<std::size_t>(put);
   if (sent > 0) to.active_ms = now_ms_;
   out.moved += sent;
-  if (sent == size) return Step::moved;
+  if (sent == size) return failed ? Step::source_failed : Step::moved;
   to.writable = false;
   to.wrote_ms = low(now_ms_);
   flow.rest_size = static_cast<std::uint32_t>(size - sent);
@@ -120,7 +124,25 @@ Pump::Step Pump::copy(Flow& flow, Leg& from, Leg& to, Outcome& out) {
   flow.rest = static_cast<char*>(std::malloc(flow.rest_size));
   if (flow.rest == nullptr) std::abort();
   std::memcpy(flow.rest, buffer_.get() + sent, flow.rest_size);
-  return Step::blocked;
+  return failed ? Step::source_failed : Step::blocked;
+}
+
+// Adds to the `size` bytes in the buffer what else is there, as far as there is room.
+std::size_t Pump::read_to_end(Leg& from, std::size_t size, bool& failed) noexcept {
+  std::size_t more = 0;
+  while (size + more < kBuffer) {
+    const ssize_t got = ::recv(from.fd, buffer_.get() + size + more, kBuffer - size - more, 0);
+    if (got > 0) {
+      more += static_cast<std::size_t>(got);
+      continue;
+    }
+    from.eof = got == 0;
+    // A socket tells its error once.
+    if (got < 0 && would_block(errno)) from.readable = errno == EINTR;
+    else failed = got < 0;
+    break;
+  }
+  return more;
 }
 
 Pump::Step Pump::flush_rest(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept {

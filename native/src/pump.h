@@ -91,6 +91,7 @@ class Pump {
   enum class Step : std::uint8_t { moved, blocked, source_failed, sink_failed };
 
   [[nodiscard]] Step copy(Flow& flow, Leg& from, Leg& to, Outcome& out);
+  [[nodiscard]] std::size_t read_to_end(Leg& from, std::size_t size, bool& failed) noexcept;
   [[nodiscard]] Step flush_rest(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept;
   [[nodiscard]] Step splice(Flow& flow, Leg& from, Leg& to, Outcome& out) noexcept;
   [[nodiscard]] bool by_pipe(Flow& flow, const Leg& from);

@@ -63,6 +63,7 @@ struct Session {
   bool admitted : 1 = false;           // it has passed deny, allow and the limit of its address
   bool counts_for_source : 1 = false;  // it holds a place among the sessions of its address
   bool routed : 1 = false;             // its backend is counted as another service
+  bool watched : 1 = false;            // its server leg has keepalive and user timeout
 
   [[nodiscard]] bool connecting() const noexcept { return state == State::connecting || state == State::waiting; }
   // Since the last byte, either way.

@@ -153,7 +153,10 @@ void Worker::look_at_timers() {
 // Whoever is due looks whether it really is: deadlines move without telling the heap.
 void Worker::on_timer(Session& session) {
   switch (session.state) {
-    case Session::State::established: look_at_idle(session); break;
+    case Session::State::established:
+      if (!session.watched) watch_peer(session);
+      look_at_idle(session);
+      break;
     case Session::State::handshake: on_handshake_timer(session); break;
     case Session::State::queued: on_queue_timer(session); break;
     case Session::State::connecting:

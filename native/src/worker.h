@@ -167,6 +167,7 @@ class Worker {
   void on_connecting(Session& session, Side side, std::uint32_t events);
   void on_connect_timer(Session& session);
   void established(Session& session);
+  void watch_peer(Session& session) noexcept;
   void no_server(Session& session);
 
   // traffic.cc: established sessions
