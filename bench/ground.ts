@@ -54,7 +54,10 @@ export class Ground {
   /** Gives a place more addresses. */
   addAddresses(place: Place, addresses: readonly string[]): void {
     const lines = addresses.map((address) => `address add ${address}/16 dev eth0`)
-    execFileSync('ip', ['-n', this.#namespaces[place], '-batch', '-'], { input: `${lines.join('\n')}\n`, timeout: 30_000 })
+    execFileSync('ip', ['-n', this.#namespaces[place], '-batch', '-'], {
+      input: `${lines.join('\n')}\n`,
+      timeout: 30_000
+    })
   }
 
   /** Starts a program there. It ends with the ground at the latest. */

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { atExit } from '../test/lab/cleanup.js'
 import { ensurePackages } from '../test/lab/packages.js'
 import { machine, versions } from './machine.js'
-import type { Effort, Raw, Scenario } from './model.js'
+import type { Effort, Raw, Scenario, ScenarioResult } from './model.js'
 import { advertScenarios } from './outage/adverts.js'
 import { checkScenarios } from './outage/checks.js'
 import { instancesScenario } from './outage/instances.js'
@@ -29,6 +30,7 @@ and writes report.md, report.json and plots/ into bench/.
   --list                 their names
   --rounds N             turns of each target (7, quick: 3)
   --seconds S            under load in each turn (1.5, quick: 0.5)
+  --add                  keeps the scenarios of the report that is there, where this run does not repeat them
   --out FOLDER           where the report goes
 
 npm run bench -- compare A.json B.json       what changed between two runs
@@ -36,7 +38,13 @@ npm run bench -- --target https://VIP:8443 --kubeconfig FILE    asks apiservers 
 
 Do not run anything else on the machine meanwhile.`
 
-const all: readonly Scenario[] = [...proxyScenarios, ...outageScenarios, ...advertScenarios, ...checkScenarios, instancesScenario]
+const all: readonly Scenario[] = [
+  ...proxyScenarios,
+  ...outageScenarios,
+  ...advertScenarios,
+  ...checkScenarios,
+  instancesScenario
+]
 /** A quick run has these, unless --only says otherwise. */
 const quick = ['requests-64-100', 'connections-server', 'bulk-down-2', 'latency', 'memory']
 
@@ -44,18 +52,12 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'compare') return runCompare(argv.slice(1))
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      help: { type: 'boolean', default: false },
-      quick: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      out: { type: 'string', default: fileURLToPath(new URL('../../bench', import.meta.url)) }
-    }
-  })
+  const parsed = parse(argv)
+  if (!parsed.ok) {
+    console.error(`${parsed.problem}\n\n${usage}`)
+    return 2
+  }
+  const { values } = parsed
   if (values.help) {
     console.log(usage)
     return 0
@@ -80,10 +82,44 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2
   }
   if (!ready(ensurePackages(['iproute2', 'openssl', 'g++', 'libssl-dev']))) return 1
-  return run(scenarios, effort, values.out)
+  return run(scenarios, effort, values.out, values.add)
 }
 
-async function run(scenarios: readonly Scenario[], effort: Effort, folder: string): Promise<number> {
+function parse(argv: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        help: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        add: { type: 'boolean', default: false },
+        only: { type: 'string', multiple: true },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        out: { type: 'string', default: fileURLToPath(new URL('../../bench', import.meta.url)) }
+      }
+    })
+    return { ok: true, values } as const
+  } catch (error) {
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) } as const
+  }
+}
+
+/** Scenarios of the report that is there which this run has not repeated. */
+function kept(folder: string, results: readonly ScenarioResult[]): ScenarioResult[] {
+  const before = read(join(folder, 'report.json'))
+  if (!before.ok) {
+    console.error(`--add: ${before.problem}; the report has this run alone`)
+    return []
+  }
+  const { startedAt, machine } = before.raw
+  return before.raw.scenarios
+    .filter((one) => !results.some((result) => result.name === one.name))
+    .map((one) => ({ ...one, earlier: one.earlier ?? { startedAt, commit: machine.commit } }))
+}
+
+async function run(scenarios: readonly Scenario[], effort: Effort, folder: string, isAdded: boolean): Promise<number> {
   const interrupt = new AbortController()
   const onSignal = (): void => {
     if (interrupt.signal.aborted) process.exit(130)
@@ -112,11 +148,16 @@ async function run(scenarios: readonly Scenario[], effort: Effort, folder: strin
     command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim().replace(/ --$/, ''),
     machine: before,
     versions: versions(),
-    scenarios: results
+    scenarios: isAdded ? inOrder([...results, ...kept(folder, results)]) : results
   }
   await writeReport(raw, folder)
   console.log(`\n${summary(raw)}\n${folder}/report.md, report.json, plots/`)
   return interrupt.signal.aborted ? 130 : 0
+}
+
+function inOrder(results: readonly ScenarioResult[]): ScenarioResult[] {
+  const place = ({ name }: ScenarioResult): number => all.findIndex((one) => one.name === name)
+  return [...results].sort((a, b) => place(a) - place(b))
 }
 
 function progressWords(

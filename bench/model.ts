@@ -61,6 +61,8 @@ export interface ScenarioResult {
   readonly absent: Readonly<Record<string, string>>
   /** Why it did not run, or not to its end. */
   readonly problem?: string
+  /** When and on which commit, where it was kept from an earlier run. */
+  readonly earlier?: { readonly startedAt: string; readonly commit: string }
 }
 
 /** The raw file of a run: `bench/report.json`. */

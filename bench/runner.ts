@@ -41,7 +41,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Scenario
   const targets = scenario.targets.filter((target) => absent[target] === undefined)
   const rounds = roundsOf(scenario, effort)
   try {
-    for (let round = 1; round <= rounds; round++) {
+    for (let round = 1; round <= rounds && !signal.aborted; round++) {
       for (const target of targets) {
         if (signal.aborted) break
         const measured = await opened
@@ -58,6 +58,14 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Scenario
   }
   const result = { ...named(scenario), cells, configurations: { ...configurations }, absent: { ...absent } }
   return signal.aborted ? { ...result, problem: INTERRUPTED } : result
+}
+
+async function measure(opened: OpenScenario, target: string, round: number): Promise<Measured> {
+  try {
+    return await opened.measure(target, round)
+  } catch (error) {
+    return { ok: false, problem: words(error) }
+  }
 }
 
 function named({ name, title, what, figures, targets }: Scenario) {

@@ -23,20 +23,53 @@ export async function makeCertificates(folder: string, nodes: readonly LabNode[]
     await run('openssl', words, { timeout: 20_000 })
   }
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  const ca = ['req', '-x509', ...key, '-days', '7', '-subj', '/CN=kubernetes', '-keyout', at('ca.key'), '-out', at('ca.crt')]
+  const ca = [
+    'req',
+    '-x509',
+    ...key,
+    '-days',
+    '7',
+    '-subj',
+    '/CN=kubernetes',
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.crt')
+  ]
   await openssl(...ca)
   // The apiserver of 1.20 signs tokens of service accounts with RSA.
   await openssl('genrsa', '-traditional', '-out', at('sa.key'), '2048')
   const servers = new Map<string, { cert: string; key: string }>()
   for (const node of nodes) {
     const own = { cert: at(`${node.name}.crt`), key: at(`${node.name}.key`) }
-    const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', node.name]
-    const alternatives = [...names.map((name) => `DNS:${name}`), ...['10.96.0.1', node.address, vip].map((ip) => `IP:${ip}`)]
+    const names = [
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      'kubernetes.default.svc.cluster.local',
+      node.name
+    ]
+    const alternatives = [
+      ...names.map((name) => `DNS:${name}`),
+      ...['10.96.0.1', node.address, vip].map((ip) => `IP:${ip}`)
+    ]
     const extensions = at(`${node.name}.ext`)
     writeFileSync(extensions, `subjectAltName=${alternatives.join(',')}\nextendedKeyUsage=serverAuth\n`)
     const request = at(`${node.name}.csr`)
     await openssl('req', ...key, '-subj', '/CN=kube-apiserver', '-keyout', own.key, '-out', request)
-    const sign = ['x509', '-req', '-in', request, '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '7']
+    const sign = [
+      'x509',
+      '-req',
+      '-in',
+      request,
+      '-CA',
+      at('ca.crt'),
+      '-CAkey',
+      at('ca.key'),
+      '-CAcreateserial',
+      '-days',
+      '7'
+    ]
     await openssl(...sign, '-extfile', extensions, '-out', own.cert)
     servers.set(node.name, own)
   }

@@ -42,7 +42,14 @@ export class Cluster {
       say('etcd')
       const url = `http://${client.address}:2379`
       const etcd = ['etcd', '--data-dir', join(lab.folder, 'etcd'), '--unsafe-no-fsync', '--log-level', 'warn']
-      const urls = ['--listen-client-urls', url, '--advertise-client-urls', url, '--listen-peer-urls', 'http://127.0.0.1:2380']
+      const urls = [
+        '--listen-client-urls',
+        url,
+        '--advertise-client-urls',
+        url,
+        '--listen-peer-urls',
+        'http://127.0.0.1:2380'
+      ]
       lab.start(client, [...etcd, ...urls], { logFile: join(lab.folder, 'etcd.log') })
       say('three kube-apiservers, about 320 MB each')
       const apiservers = lab.masters.map((node) => startApiserver(lab, node, program, url, certificates))
@@ -68,7 +75,11 @@ export class Cluster {
 
   /** A program in the client's namespace, with KUBECONFIG set. */
   startClient(argv: readonly string[], onLine?: (line: string) => void): Child {
-    const env = { KUBECONFIG: this.kubeconfig, KUBECACHEDIR: join(this.lab.folder, 'kube-cache'), HOME: this.lab.folder }
+    const env = {
+      KUBECONFIG: this.kubeconfig,
+      KUBECACHEDIR: join(this.lab.folder, 'kube-cache'),
+      HOME: this.lab.folder
+    }
     return this.lab.start(this.lab.client, argv, { env, keep: 200, ...(onLine !== undefined && { onLine }) })
   }
 
@@ -107,7 +118,9 @@ async function isReady(lab: Lab, node: LabNode, apiserver: Child | undefined): P
   const asks = async (): Promise<boolean> => {
     if (apiserver?.exit !== undefined) throw new Error(`kube-apiserver on ${node.name} ended:\n${apiserver.tail(15)}`)
     const url = `https://${node.address}:6443/readyz`
-    const said = await lab.run(node, ['curl', '-sk', '--max-time', '2', '-H', `Authorization: Bearer ${TOKEN}`, url]).catch(() => '')
+    const said = await lab
+      .run(node, ['curl', '-sk', '--max-time', '2', '-H', `Authorization: Bearer ${TOKEN}`, url])
+      .catch(() => '')
     return said === 'ok'
   }
   await poll(asks, 120_000, `kube-apiserver on ${node.name} being ready; it printed:\n${apiserver?.tail(10)}`, 500)

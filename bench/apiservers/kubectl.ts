@@ -78,7 +78,8 @@ export class Kubectl {
   async #repeat(verb: 'get' | 'patch', everyMs: number): Promise<void> {
     while (!this.#isStopped) {
       const next = this.#patched + 1
-      const words = verb === 'get' ? ['get', 'namespaces', '-o', 'name'] : ['patch', OBJECT, '-p', `{"data":{"n":"${next}"}}`]
+      const words =
+        verb === 'get' ? ['get', 'namespaces', '-o', 'name'] : ['patch', OBJECT, '-p', `{"data":{"n":"${next}"}}`]
       const error = await this.#run(words)
       this.#tries[verb].push({ at: nowMs(), error })
       if (verb === 'patch' && error === undefined) this.#patched = next

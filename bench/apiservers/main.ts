@@ -86,7 +86,14 @@ async function faults(cluster: Cluster, client: string): Promise<void> {
   const rows: string[][] = []
   const note = (title: string, from: number): void => {
     for (const { verb, done, failed, longestGapMs, lastError } of kube.seen(from, nowMs()))
-      rows.push([title, verb, String(done), String(failed), `${Math.round(longestGapMs)} ms`, lastError?.slice(0, 90) ?? ''])
+      rows.push([
+        title,
+        verb,
+        String(done),
+        String(failed),
+        `${Math.round(longestGapMs)} ms`,
+        lastError?.slice(0, 90) ?? ''
+      ])
   }
   const calm = nowMs()
   await pause(8000)

@@ -20,7 +20,8 @@ export async function kubeApiserver(given: string | undefined): Promise<string> 
     said += text
   })
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  if (code !== 0) throw new Error('kube-apiserver could not be built (see above); --kube-apiserver FILE takes one that is there')
+  if (code !== 0)
+    throw new Error('kube-apiserver could not be built (see above); --kube-apiserver FILE takes one that is there')
   return said.trim().split('\n').at(-1) ?? ''
 }
 

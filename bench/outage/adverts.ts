@@ -77,7 +77,11 @@ async function measure(lab: Lab, vipd: Vipd, isLoaded: boolean, seconds: number)
     await vipd.untilServer('m3', 'UP', 10_000)
     const work = { mode: 'requests', connections: 64, bytes: 100 } as const
     const argv = loadArgv(work, { to: [`${vip}:${vipPort}`], threads: 1, seconds, warmS: 0 })
-    const scrape = [fileURLToPath(new URL('scraper.js', import.meta.url)), `http://127.0.0.1:${METRICS_PORT}/metrics`, '100']
+    const scrape = [
+      fileURLToPath(new URL('scraper.js', import.meta.url)),
+      `http://127.0.0.1:${METRICS_PORT}/metrics`,
+      '100'
+    ]
     load = { client: lab.start(lab.client, argv), scraper: lab.start(m1, [process.execPath, ...scrape], { keep: 5 }) }
   }
   await pause(seconds * 1000)

@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import { Child } from '../../test/lab/child.js'
+import type { Child } from '../../test/lab/child.js'
 import { ensurePackages } from '../../test/lab/packages.js'
 import { type Status, vipdProgram } from '../../test/lab/vipd.js'
 import { nowMs, pause, poll } from '../../test/lab/wait.js'
@@ -28,7 +28,8 @@ type Type = 'tcp' | 'http' | 'https'
 const kinds: Readonly<Record<Type, string>> = {
   tcp: 'by a connection that is begun and reset',
   http: 'by an HTTP request; vipd keeps its connections, haproxy makes one for each check',
-  https: 'by an HTTPS request, certificates not verified; vipd keeps its connections, haproxy makes one, with a handshake, for each check'
+  https:
+    'by an HTTPS request, certificates not verified; vipd keeps its connections, haproxy makes one, with a handshake, for each check'
 }
 
 export const checkScenarios: readonly Scenario[] = (['tcp', 'http', 'https'] as const).map((type) => ({
@@ -49,19 +50,27 @@ async function open(effort: Effort, type: Type): Promise<OpenScenario> {
     await countConnections(ground)
     const tls = type === 'https' ? await makeCertificate(ground) : []
     for (const port of Object.values(PORTS))
-      await ground.start('servers', [program('serve'), '--listen', `0.0.0.0:${port}`, '--backlog', '4096', ...tls]).line(/listening/, 5000)
+      await ground
+        .start('servers', [program('serve'), '--listen', `0.0.0.0:${port}`, '--backlog', '4096', ...tls])
+        .line(/listening/, 5000)
     const children = { vipd: startVipd(ground, type), haproxy: startHaproxy(ground, type) }
     await poll(() => seesAll(ground), 30_000, `vipd finding ${COUNT} servers up`, 200)
     await pause(3000)
     const seconds = effort.isQuick ? 2 : 4
-    return { close: () => ground.close(), measure: (target) => measure(ground, type, children, target as Name, seconds) }
+    return {
+      close: () => ground.close(),
+      measure: (target) => measure(ground, type, children, target as Name, seconds)
+    }
   } catch (error) {
     await ground.close()
     throw error
   }
 }
 
-const addresses = Array.from({ length: COUNT }, (_, index) => `10.77.${16 + Math.floor(index / 250)}.${1 + (index % 250)}`)
+const addresses = Array.from(
+  { length: COUNT },
+  (_, index) => `10.77.${16 + Math.floor(index / 250)}.${1 + (index % 250)}`
+)
 
 async function measure(
   ground: Ground,
@@ -75,7 +84,11 @@ async function measure(
   const pids = familyOf(child.pid)
   const [from, cpu, count] = [nowMs(), used(pids).cpuS, await countOf(ground, type, name)]
   await pause(seconds * 1000)
-  const [took, spent, counted] = [(nowMs() - from) / 1000, used(pids).cpuS - cpu, (await countOf(ground, type, name)) - count]
+  const [took, spent, counted] = [
+    (nowMs() - from) / 1000,
+    used(pids).cpuS - cpu,
+    (await countOf(ground, type, name)) - count
+  ]
   const delay = name === 'vipd' ? (await status(ground)).process : undefined
   const checks = counted / took
   if (!(checks > 1)) return { ok: false, problem: 'no check reached a server' }
@@ -134,7 +147,9 @@ function startVipd(ground: Ground, type: Type): Child {
 function startHaproxy(ground: Ground, type: Type): Child {
   const http = type === 'tcp' ? '' : '  option httpchk GET /bytes/2\n  http-check expect status 200\n'
   const ssl = type === 'https' ? ' check-ssl verify none' : ''
-  const servers = addresses.map((address, index) => `  server s${index} ${address}:${PORTS.haproxy} check inter 1000${ssl}`)
+  const servers = addresses.map(
+    (address, index) => `  server s${index} ${address}:${PORTS.haproxy} check inter 1000${ssl}`
+  )
   const config = `global
   nbthread 2
   maxconn 1000

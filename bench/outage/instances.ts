@@ -58,7 +58,9 @@ async function measure(lab: Lab, seconds: number): Promise<Measured> {
   const [from, before] = [nowMs(), pids.map((own) => used(own).cpuS)]
   await pause(seconds * 1000)
   const took = (nowMs() - from) / 1000
-  const [shareOfMaster = 0, shareOfBackup = 0] = pids.map((own, index) => ((used(own).cpuS - (before[index] ?? 0)) / took) * 100)
+  const [shareOfMaster = 0, shareOfBackup = 0] = pids.map(
+    (own, index) => ((used(own).cpuS - (before[index] ?? 0)) / took) * 100
+  )
   const [rssOfMaster = 0, rssOfBackup = 0] = pids.map((own) => memory(own).rssBytes / 2 ** 20)
   if (held(master) !== COUNT || held(backup) !== 0)
     return { ok: false, problem: `the master holds ${held(master)} addresses, the backup ${held(backup)}` }

@@ -89,7 +89,9 @@ export class Site {
 async function stacksOf(lab: Lab, kind: Kind): Promise<(Stack & { readonly configuration: string })[]> {
   const roles: readonly Role[] = ['master', 'backup', 'backup']
   if (kind !== 'vipd')
-    return lab.masters.map((node, index) => new PairStack(lab, node, roles[index] ?? 'backup', { isScripted: kind === SCRIPTED }))
+    return lab.masters.map(
+      (node, index) => new PairStack(lab, node, roles[index] ?? 'backup', { isScripted: kind === SCRIPTED })
+    )
   const [master, backup] = await Promise.all([importSeed('master', lab.folder), importSeed('backup', lab.folder)])
   return lab.masters.map((node, index) => new VipdStack(lab, node, (index === 0 ? master : backup).yaml))
 }

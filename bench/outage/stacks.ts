@@ -77,7 +77,9 @@ export class PairStack implements Stack {
     this.#keepalivedConf = readFileSync(join(seed, `keepalived-${role}.conf`), 'utf8')
       .replace('vrrp_instance', `${script}vrrp_instance`)
       .replace('virtual_ipaddress {', `${track}virtual_ipaddress {`)
-    const haproxyConf = readFileSync(join(seed, 'haproxy.cfg'), 'utf8').replace(RUNNING, '').replace('maxconn 20000', 'maxconn 8000')
+    const haproxyConf = readFileSync(join(seed, 'haproxy.cfg'), 'utf8')
+      .replace(RUNNING, '')
+      .replace('maxconn 20000', 'maxconn 8000')
     this.#haproxyFile = join(lab.folder, `haproxy-${node.name}.cfg`)
     writeFileSync(this.#haproxyFile, haproxyConf)
     this.configuration = `${this.#keepalivedConf}\n# haproxy.cfg\n${haproxyConf}`
@@ -109,7 +111,11 @@ export class PairStack implements Stack {
 
   async #startHaproxy(): Promise<void> {
     this.#haproxy = this.#lab.start(this.#node, ['haproxy', '-db', '-f', this.#haproxyFile])
-    const listens = ['sh', '-c', 'for i in $(seq 100); do ss -Hltn "sport = :8443" | grep -q . && exit 0; sleep 0.05; done; exit 1']
+    const listens = [
+      'sh',
+      '-c',
+      'for i in $(seq 100); do ss -Hltn "sport = :8443" | grep -q . && exit 0; sleep 0.05; done; exit 1'
+    ]
     await this.#lab.run(this.#node, listens)
   }
 }

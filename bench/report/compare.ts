@@ -25,9 +25,14 @@ const scenario = z
     cells: z.array(cell),
     configurations: text,
     absent: text,
-    problem: z.string().optional()
+    problem: z.string().optional(),
+    earlier: z.object({ startedAt: z.string(), commit: z.string() }).optional()
   })
-  .transform(({ problem, ...rest }) => ({ ...rest, ...(problem !== undefined && { problem }) }))
+  .transform(({ problem, earlier, ...rest }) => ({
+    ...rest,
+    ...(problem !== undefined && { problem }),
+    ...(earlier !== undefined && { earlier })
+  }))
 const raw = z.object({
   schema: z.literal(1),
   startedAt: z.string(),

@@ -65,10 +65,11 @@ ${reached} of ${judged.length}. Ratios are vipd's figure to the other's in the s
 ${table(['figure', 'scenario', 'wanted', 'measured', ''], rows)}${left}`
 }
 
-function boundWords({ bound, against, unit }: Goal): string {
+function boundWords({ bound, against, unit, resolution }: Goal): string {
+  const within = resolution === undefined ? '' : ` (or within ${resolution} ms)`
   const words = 'atLeast' in bound ? `at least ${bound.atLeast}` : `at most ${bound.atMost}`
   if (against.length === 0) return unit === '' ? words : `${words} ${unit}`
-  return `${words} × ${against[0]}`
+  return `${words} × ${against[0]}${within}`
 }
 
 function measuredWords({ goal, verdict }: Judged): string {
@@ -78,7 +79,9 @@ function measuredWords({ goal, verdict }: Judged): string {
 }
 
 function scenarioPart(scenario: ScenarioResult, plot: string | undefined): string {
-  const lines = [`## ${scenario.title}`, '', `\`${scenario.name}\`. ${scenario.what}`]
+  const { earlier } = scenario
+  const when = earlier === undefined ? '' : ` Kept from the run of ${earlier.startedAt}, commit ${earlier.commit}.`
+  const lines = [`## ${scenario.title}`, '', `\`${scenario.name}\`. ${scenario.what}${when}`]
   if (scenario.problem !== undefined) lines.push('', `**${scenario.problem}**`)
   const present = scenario.targets.filter((target) => scenario.cells.some((cell) => cell.target === target && cell.ok))
   if (present.length > 0) lines.push('', figuresTable(scenario, present))
