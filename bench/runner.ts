@@ -44,9 +44,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Scenario
     for (let round = 1; round <= rounds && !signal.aborted; round++) {
       for (const target of targets) {
         if (signal.aborted) break
-        const measured = await opened
-          .measure(target, round)
-          .catch((error): Measured => ({ ok: false, problem: words(error) }))
+        const measured = await measure(opened, target, round)
         // What an interrupt cut short says nothing.
         if (signal.aborted && !measured.ok) break
         cells.push({ ...measured, target, round })
