@@ -37,7 +37,7 @@ const faults: readonly Fault[] = [
   {
     name: 'outage-kill9',
     title: 'Outage: kill -9 of everything on the master',
-    what: `vipd, or keepalived and haproxy, are killed on the master. ${asked}`,
+    what: `vipd, or keepalived (parent and child in one moment) and haproxy, are killed on the master. ${asked}`,
     targets: ['vipd', PAIR],
     rounds: 7,
     inject: (site) => site.first.signal('SIGKILL'),

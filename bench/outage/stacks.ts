@@ -94,7 +94,8 @@ export class PairStack implements Stack {
   }
 
   signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
-    this.#keepalived?.signalBoth(signal)
+    if (signal === 'SIGKILL') this.#keepalived?.killAtOnce()
+    else this.#keepalived?.signalBoth(signal)
     this.#haproxy?.signal(signal)
   }
 

@@ -53,6 +53,16 @@ export class Keepalived {
     }
   }
 
+  /**
+   * SIGKILL to both as if in one moment. A child whose parent dies first may still say priority 0 (it is sent SIGTERM
+   * then); a parent whose child dies first starts another: so the parent is stopped meanwhile.
+   */
+  killAtOnce(): void {
+    this.child.signal('SIGSTOP')
+    process.kill(Number(readFileSync(this.#vrrpPidFile, 'utf8')), 'SIGKILL')
+    this.child.signal('SIGKILL')
+  }
+
   /** SIGKILL to both; resolves when neither is there any more and another one may be started in their place. */
   async kill(deadlineMs = 5000): Promise<void> {
     const vrrp = Number(readFileSync(this.#vrrpPidFile, 'utf8'))
