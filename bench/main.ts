@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { atExit } from '../test/lab/cleanup.js'
 import { ensurePackages } from '../test/lab/packages.js'
+import { runCluster } from './cluster/main.js'
 import { machine, versions } from './machine.js'
 import type { Effort, Raw, Scenario, ScenarioResult } from './model.js'
 import { advertScenarios } from './outage/adverts.js'
@@ -52,6 +53,7 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'compare') return runCompare(argv.slice(1))
+  if (argv.some((word) => word === '--target' || word.startsWith('--target='))) return runCluster(argv)
   const parsed = parse(argv)
   if (!parsed.ok) {
     console.error(`${parsed.problem}\n\n${usage}`)

@@ -1,4 +1,5 @@
 import type { Scenario } from '../model.js'
+import { countScenarios } from './counts.js'
 import { latencyScenario } from './latency.js'
 import {
   bulkScenarios,
@@ -21,5 +22,6 @@ export const proxyScenarios: readonly Scenario[] = [
   memoryScenario,
   burstScenario,
   ...scalingScenarios,
-  ...wrkScenarios
+  ...wrkScenarios,
+  ...countScenarios
 ]

@@ -18,6 +18,7 @@ const commands = {
   'libssl-dev': '/usr/include/openssl/ssl.h',
   wrk: 'wrk',
   curl: 'curl',
+  strace: 'strace',
   'etcd-server': 'etcd',
   'kubernetes-client': 'kubectl'
 } as const
