@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const sources = fileURLToPath(new URL('../../bench/native/', import.meta.url))
 const built = fileURLToPath(new URL('./native/', import.meta.url))
-const units = { load: ['load.cc', 'client.cc'], serve: ['serve.cc'] } as const
+const units = { load: ['load.cc', 'client.cc'], serve: ['serve.cc'], tick: ['tick.cc'] } as const
 
 /** @returns where the program is */
 export function program(name: keyof typeof units): string {

@@ -3,7 +3,8 @@ import { vip, vipPort } from '../../test/lab/lab.js'
 import { ensurePackages } from '../../test/lab/packages.js'
 import { nowMs, pause } from '../../test/lab/wait.js'
 import { ready, table } from '../report/table.js'
-import { Cluster, type Master } from './cluster.js'
+import { Cluster } from './cluster.js'
+import { faults } from './faults.js'
 import { Kubectl } from './kubectl.js'
 import { kubeApiserver, kubectl } from './programs.js'
 
@@ -37,7 +38,7 @@ async function main(): Promise<number> {
   const cluster = await Cluster.start(program, (text) => console.log(`… ${text}`))
   try {
     if (values.keep) await keep(cluster)
-    else await faults(cluster, client)
+    else await play(cluster, client)
     return 0
   } finally {
     await cluster.close()
@@ -54,30 +55,7 @@ Ctrl-C ends it.`)
   for (;;) await pause(60_000)
 }
 
-interface Fault {
-  readonly title: string
-  readonly waitMs: number
-  inject(master: Master): void
-}
-
-const faults_: readonly Fault[] = [
-  {
-    title: 'apiserver of a backup stops in order (SIGTERM, 5 s shutdown delay)',
-    waitMs: 12_000,
-    inject: ({ apiserver }) => apiserver.signal('SIGTERM')
-  },
-  { title: 'vipd of the master killed (-9)', waitMs: 9000, inject: ({ vipd }) => vipd.child.signal('SIGKILL') },
-  {
-    title: 'the next master dies: vipd and its apiserver killed (-9)',
-    waitMs: 12_000,
-    inject: ({ vipd, apiserver }) => {
-      vipd.child.signal('SIGKILL')
-      apiserver.signal('SIGKILL')
-    }
-  }
-]
-
-async function faults(cluster: Cluster, client: string): Promise<void> {
+async function play(cluster: Cluster, client: string): Promise<void> {
   const [first, second, third] = cluster.masters
   if (first === undefined || second === undefined || third === undefined) throw new Error('a cluster has three masters')
   const kube = new Kubectl(cluster, client)
@@ -100,7 +78,7 @@ async function faults(cluster: Cluster, client: string): Promise<void> {
   note('nothing', calm)
   // m1 is master; then m2 and m3 are equal in priority, and the higher address wins: m3. m2's apiserver goes first, so m1's and m3's are left, then m1's alone.
   const victims = [second, first, third]
-  for (const [index, fault] of faults_.entries()) {
+  for (const [index, fault] of faults.entries()) {
     const victim = victims[index]
     if (victim === undefined) continue
     console.log(`${fault.title}: ${victim.node.name}`)
