@@ -112,7 +112,9 @@ async function run(plan: Plan, ways: readonly string[], access: Access) {
   for (let number = 0; number < total; number++) {
     // Through the VIP and directly in turn; of each the kinds in turn.
     const way = number % 2 === 0 || direct.length === 0 ? vip : (direct[(number >> 1) % direct.length] ?? vip)
-    const kind = kinds[Math.floor(number / 2) % kinds.length] ?? kinds[0]
+    // Shifted each time round: as many servers in turn as there are kinds would each be asked for one kind alone.
+    const turn = Math.floor(number / 2)
+    const kind = kinds[(turn + Math.floor(turn / kinds.length)) % kinds.length] ?? kinds[0]
     const round = 1 + Math.floor((number * ROUNDS) / total)
     const one = ask(way, kind.path, access).then((answer) => {
       samples.push({ way, kind: kind.name, round, answer })
