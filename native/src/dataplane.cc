@@ -5,6 +5,15 @@
 #include <cerrno>
 
 namespace vipd {
+namespace {
+
+// Of all workers together: half of the pipe memory that the kernel lets an unprivileged user have.
+constexpr unsigned kWidePipes = 32;
+
+}  // namespace
+
+DataPlane::DataPlane(const PlaneOptions& options, EventSink& sink)
+    : plane_(options.mode, options.pipes, std::max(1U, kWidePipes / std::max(1U, options.threads)), sink) {}
 
 Result<std::unique_ptr<DataPlane>> DataPlane::create(const PlaneOptions& options, EventSink& sink) {
   std::unique_ptr<DataPlane> plane{new DataPlane(options, sink)};

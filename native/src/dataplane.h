@@ -54,7 +54,7 @@ class DataPlane {
     std::vector<Fd> fds;  // one per worker
   };
 
-  DataPlane(const PlaneOptions& options, EventSink& sink) : plane_(options.mode, options.pipes, sink) {}
+  DataPlane(const PlaneOptions& options, EventSink& sink);
   // `ours`: an overlapping listener of the same table is already open.
   [[nodiscard]] Result<Opened> open(const ListenerSpec& spec, const Table& table, bool ours);
   [[nodiscard]] Status check_free(const ListenerSpec& spec, std::uint16_t service, bool ours) const noexcept;

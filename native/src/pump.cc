@@ -12,6 +12,9 @@ namespace vipd {
 namespace {
 
 constexpr std::size_t kBuffer = 64 * 1024;
+// A wide pipe saves a fifth of a bulk transfer's CPU. All that a worker has are not: what is in the pipe of a reader that
+// stopped is the kernel's memory, and of that an unprivileged user has a limit.
+constexpr int kWidePipe = 1024 * 1024;
 constexpr int kPipeSize = 256 * 1024;
 constexpr int kSmallestPipe = 32 * 1024;
 constexpr std::size_t kPipesIdle = 32;
@@ -44,7 +47,8 @@ Pipe* PipePool::borrow(std::int64_t now_ms) {
   auto pipe = std::make_unique<Pipe>();
   pipe->read.reset(ends[0]);
   pipe->write.reset(ends[1]);
-  int capacity = ::fcntl(ends[1], F_SETPIPE_SZ, kPipeSize);
+  int capacity = lent_ < wide_ ? ::fcntl(ends[1], F_SETPIPE_SZ, kWidePipe) : -1;
+  if (capacity < 0) capacity = ::fcntl(ends[1], F_SETPIPE_SZ, kPipeSize);
   if (capacity < 0) capacity = ::fcntl(ends[1], F_GETPIPE_SZ);
   if (capacity < kSmallestPipe) {  // above the user's pipe limit the kernel hands out one page
     retry_at_ms_ = now_ms + kPipeRetryMs;

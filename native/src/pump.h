@@ -21,13 +21,15 @@ struct Pipe {
 // Pipes are lent while bytes are in flight, so an idle session has none. Bounded; nullptr when there is none to be had.
 class PipePool {
  public:
-  explicit PipePool(std::uint32_t most) noexcept : most_(most) {}
+  // `wide`: how many of them may be wide.
+  PipePool(std::uint32_t most, std::uint32_t wide) noexcept : most_(most), wide_(wide) {}
   [[nodiscard]] Pipe* borrow(std::int64_t now_ms);
   // `dirty`: bytes are left in it, so it cannot be used again.
   void give_back(Pipe* pipe, bool dirty) noexcept;
 
  private:
   const std::uint32_t most_;  // lent and idle together
+  const std::uint32_t wide_;
   std::vector<std::unique_ptr<Pipe>> idle_;
   std::uint32_t lent_ = 0;
   std::int64_t retry_at_ms_ = 0;

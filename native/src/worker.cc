@@ -27,7 +27,7 @@ Worker::Worker(Plane& plane, unsigned index)
     : plane_(plane),
       index_(index),
       random_(static_cast<std::uint64_t>(monotonic_ms_exact() * 1e6) | 1 | std::uint64_t{index} << 48),
-      pipes_(plane.pipes),
+      pipes_(plane.pipes, plane.wide_pipes),
       pump_(plane.mode, pipes_) {}
 
 Worker::~Worker() { stop(); }

@@ -40,11 +40,13 @@ class Worker;
 
 // What all workers of a data plane share.
 struct Plane {
-  Plane(Mode data_mode, std::uint32_t pipes_each, EventSink& events) : mode(data_mode), pipes(pipes_each), sink(events) {}
+  Plane(Mode data_mode, std::uint32_t pipes_each, std::uint32_t wide_pipes_each, EventSink& events)
+      : mode(data_mode), pipes(pipes_each), wide_pipes(wide_pipes_each), sink(events) {}
   void wake(std::uint64_t workers_to_wake) noexcept;
 
   const Mode mode;
   const std::uint32_t pipes;
+  const std::uint32_t wide_pipes;
   EventSink& sink;
   Slots slots;
   std::vector<std::unique_ptr<Worker>> workers;
