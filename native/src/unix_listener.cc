@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 
 namespace vipd {
 namespace {
@@ -31,19 +33,44 @@ struct Draft {
   }
 };
 
+// Who has which path in this process. A withdrawn socket goes when the last worker lets go of it, which may be while its
+// successor takes the place: looking whose the file is and removing it are one step, and so is taking a place. An inode's
+// number alone does not tell, since the file system gives it away again.
+struct Places {
+  std::mutex lock;
+  std::unordered_map<std::string, std::uint64_t> claims;
+  std::uint64_t last = 0;
+};
+
+// Never destroyed: workers may outlive static objects.
+Places& places() {
+  static auto* const all = new Places;
+  return *all;
+}
+
 }  // namespace
 
 UnixFile::~UnixFile() {
+  if (inode_ == 0) return;
+  Places& all = places();
+  const std::lock_guard hold(all.lock);
   if (is_ours()) ::unlink(path_.c_str());
+  const auto found = all.claims.find(path_);
+  if (found != all.claims.end() && found->second == claim_) all.claims.erase(found);
 }
 
 void UnixFile::set_mode(int mode) const noexcept {
-  if (mode >= 0 && is_ours()) ::chmod(path_.c_str(), static_cast<mode_t>(mode));
+  if (mode < 0) return;
+  const std::lock_guard hold(places().lock);
+  if (is_ours()) ::chmod(path_.c_str(), static_cast<mode_t>(mode));
 }
 
+// The lock of the places is held. Another process may have taken the place too.
 bool UnixFile::is_ours() const noexcept {
   struct stat found {};
-  return inode_ != 0 && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+  const Places& all = places();
+  const auto claimed = all.claims.find(path_);
+  return inode_ != 0 && claimed != all.claims.end() && claimed->second == claim_ && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
 }
 
 Status probe_unix(const std::string& path) noexcept {
@@ -73,9 +100,13 @@ Result<UnixListener> open_unix(const std::string& path, int mode, int backlog) {
   if (::listen(fd.get(), backlog) != 0) return Errno{errno, "listen"};
   struct stat made {};
   if (::lstat(draft.path.c_str(), &made) != 0) return Errno{errno, "lstat"};
+  Places& all = places();
+  const std::lock_guard hold(all.lock);
   if (::rename(draft.path.c_str(), path.c_str()) != 0) return Errno{errno, "rename"};
   draft.in_place = true;
-  return UnixListener{UnixFile{path, made.st_dev, made.st_ino}, std::move(fd)};
+  const std::uint64_t claim = ++all.last;
+  all.claims[path] = claim;
+  return UnixListener{UnixFile{path, made.st_dev, made.st_ino, claim}, std::move(fd)};
 }
 
 }  // namespace vipd

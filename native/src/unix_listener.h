@@ -3,8 +3,10 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "fd.h"
 
@@ -13,10 +15,14 @@ namespace vipd {
 // A socket's name. When it goes the name goes, unless somebody else has put his own socket there meanwhile.
 class UnixFile {
  public:
-  UnixFile(std::string path, dev_t device, ino_t inode) noexcept
-      : path_(std::move(path)), device_(device), inode_(inode) {}
+  // `claim`: which of those that this process made at the path it is; see unix_listener.cc.
+  UnixFile(std::string path, dev_t device, ino_t inode, std::uint64_t claim) noexcept
+      : path_(std::move(path)), device_(device), inode_(inode), claim_(claim) {}
   UnixFile(UnixFile&& other) noexcept
-      : path_(std::move(other.path_)), device_(other.device_), inode_(std::exchange(other.inode_, 0)) {}
+      : path_(std::move(other.path_)),
+        device_(other.device_),
+        inode_(std::exchange(other.inode_, 0)),
+        claim_(other.claim_) {}
   UnixFile(const UnixFile&) = delete;
   UnixFile& operator=(const UnixFile&) = delete;
   UnixFile& operator=(UnixFile&&) = delete;
@@ -31,6 +37,7 @@ class UnixFile {
   std::string path_;
   dev_t device_;
   ino_t inode_;  // 0: moved from
+  std::uint64_t claim_;
 };
 
 struct UnixListener {
