@@ -42,8 +42,8 @@ export class Keepalived {
     await this.child.line(/Entering (BACKUP|MASTER) STATE/, deadlineMs)
   }
 
-  /** To the parent and to the child that speaks VRRP, parent first so that it does not start another child. */
-  signalBoth(signal: NodeJS.Signals): void {
+  /** To the parent and to the child that speaks VRRP. For SIGKILL see `killAtOnce`. */
+  signalBoth(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
     const vrrp = Number(readFileSync(this.#vrrpPidFile, 'utf8'))
     this.child.signal(signal)
     try {
@@ -66,7 +66,7 @@ export class Keepalived {
   /** SIGKILL to both; resolves when neither is there any more and another one may be started in their place. */
   async kill(deadlineMs = 5000): Promise<void> {
     const vrrp = Number(readFileSync(this.#vrrpPidFile, 'utf8'))
-    this.signalBoth('SIGKILL')
+    this.killAtOnce()
     await this.child.exited
     await poll(() => !existsSync(`/proc/${vrrp}`), deadlineMs, `the end of keepalived's process ${vrrp}`)
     // While one of these files names a living process, keepalived refuses to start.

@@ -35,6 +35,16 @@ for (const mode of MODES) {
       for (const id of [1, 2, 3]) t.match(b.server(id), { total: 30, current: 30 })
     })
 
+    t.test('a user timeout that is shorter than the connect timeout ends an attempt', async (t) => {
+      const b = bench(t, { mode })
+      const port = await freePort()
+      const options = { retries: 0, connectTimeoutMs: 60_000, userTimeoutMs: 500 }
+      b.plane.publish(table(port, [await blackHole(t)], options))
+      t.equal(await connect(t, port).over, 'end')
+      await until('event', () => b.events.length > 0)
+      t.match(b.events[0], { type: 'connect-failed', error: 'ETIMEDOUT' })
+    })
+
     t.test('a server that refuses is passed over without the client noticing', async (t) => {
       const b = bench(t, { mode })
       const port = await freePort()

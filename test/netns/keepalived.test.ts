@@ -97,7 +97,7 @@ t.test('keepalived is master, vipd backup', options, async (t) => {
     t.equal((await vipd.instance()).state, 'BACKUP')
 
     const killed = nowMs()
-    returned.signalBoth('SIGKILL')
+    returned.killAtOnce()
     await returned.child.exited
     await owners.until(['m1', 'm2'], 6000)
     const silence = (owners.takenAfter('m2', killed) ?? Number.POSITIVE_INFINITY) - killed

@@ -30,7 +30,7 @@ t.test(
     t.ok(taken - stopped < 1000, `priority 0 hands over within a second (${Math.round(taken - stopped)} ms)`)
     t.equal(lab.owners.longestOverlap(stopped), 0, 'never two owners')
 
-    second.signalBoth('SIGKILL')
+    second.killAtOnce()
     await second.child.exited
     t.ok(lab.hasVip(two), 'keepalived leaves its VIP behind when it is killed')
 
