@@ -108,17 +108,22 @@ function parse(argv: readonly string[]) {
   }
 }
 
-/** Scenarios of the report that is there which this run has not repeated. */
-function kept(folder: string, results: readonly ScenarioResult[]): ScenarioResult[] {
+/** Scenarios of the report that is there. */
+function kept(folder: string): ScenarioResult[] {
   const before = read(join(folder, 'report.json'))
   if (!before.ok) {
     console.error(`--add: ${before.problem}; the report has this run alone`)
     return []
   }
   const { startedAt, machine } = before.raw
-  return before.raw.scenarios
-    .filter((one) => !results.some((result) => result.name === one.name))
-    .map((one) => ({ ...one, earlier: one.earlier ?? { startedAt, commit: machine.commit } }))
+  return before.raw.scenarios.map((one) => ({
+    ...one,
+    earlier: one.earlier ?? { startedAt, commit: machine.commit }
+  }))
+}
+
+function isMissing({ name }: ScenarioResult, results: readonly ScenarioResult[]): boolean {
+  return results.every((result) => result.name !== name)
 }
 
 async function run(scenarios: readonly Scenario[], effort: Effort, folder: string, isAdded: boolean): Promise<number> {
@@ -140,18 +145,21 @@ async function run(scenarios: readonly Scenario[], effort: Effort, folder: strin
     const minutes = (((performance.now() - from) / done) * (turns - done)) / 60_000
     console.log(`${progressWords(progress, scenarios)}   (${done}/${turns}, about ${minutes.toFixed(0)} min left)`)
   }
-  const results = await runScenarios(scenarios, { effort, signal: interrupt.signal, onProgress })
-  const raw: Raw = {
+  const rawOf = (results: readonly ScenarioResult[], isEnd: boolean): Raw => ({
     schema: 1,
     startedAt,
     tookS: (performance.now() - from) / 1000,
     isQuick: effort.isQuick,
-    isInterrupted: interrupt.signal.aborted,
+    isInterrupted: !isEnd || interrupt.signal.aborted,
     command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim().replace(/ --$/, ''),
     machine: before,
     versions: versions(),
-    scenarios: isAdded ? inOrder([...results, ...kept(folder, results)]) : results
-  }
+    scenarios: isAdded ? inOrder([...results, ...earlier.filter((one) => isMissing(one, results))]) : [...results]
+  })
+  const earlier = isAdded ? kept(folder) : []
+  const onScenario = (results: readonly ScenarioResult[]): Promise<void> => writeReport(rawOf(results, false), folder)
+  const results = await runScenarios(scenarios, { effort, signal: interrupt.signal, onProgress, onScenario })
+  const raw = rawOf(results, true)
   await writeReport(raw, folder)
   console.log(`\n${summary(raw)}\n${folder}/report.md, report.json, plots/`)
   return interrupt.signal.aborted ? 130 : 0

@@ -5,6 +5,8 @@ export interface RunOptions {
   /** Ends the run after the cell that is being measured; what there is is kept. */
   readonly signal: AbortSignal
   readonly onProgress: (progress: Progress) => void
+  /** After each scenario, with all results up to it: what a later end cannot take away. */
+  readonly onScenario?: (results: readonly ScenarioResult[]) => Promise<void>
 }
 
 export interface Progress {
@@ -20,6 +22,7 @@ export async function runScenarios(scenarios: readonly Scenario[], options: RunO
   const results: ScenarioResult[] = []
   for (const scenario of scenarios) {
     results.push(options.signal.aborted ? notRun(scenario, INTERRUPTED) : await runOne(scenario, options))
+    await options.onScenario?.(results)
   }
   return results
 }
@@ -40,6 +43,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Scenario
   const { absent = {}, configurations = {} } = opened
   const targets = scenario.targets.filter((target) => absent[target] === undefined)
   const rounds = roundsOf(scenario, effort)
+  let closing: string | undefined
   try {
     for (let round = 1; round <= rounds && !signal.aborted; round++) {
       for (const target of targets) {
@@ -52,10 +56,11 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Scenario
       }
     }
   } finally {
-    await opened.close()
+    closing = await opened.close().then(() => undefined, words)
   }
   const result = { ...named(scenario), cells, configurations: { ...configurations }, absent: { ...absent } }
-  return signal.aborted ? { ...result, problem: INTERRUPTED } : result
+  if (signal.aborted) return { ...result, problem: INTERRUPTED }
+  return closing === undefined ? result : { ...result, problem: `it could not be cleared away: ${closing}` }
 }
 
 async function measure(opened: OpenScenario, target: string, round: number): Promise<Measured> {

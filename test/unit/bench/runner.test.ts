@@ -90,3 +90,25 @@ t.test('an interrupt keeps what was measured, names what was not, and closes wha
   t.match(results, [{ problem: /interrupted/ }, { problem: /interrupted/, cells: [] }])
   t.equal(closed, 1)
 })
+
+t.test('a scenario that cannot be cleared away keeps its figures and says so, and the next one runs', async (t) => {
+  const onClose = (): void => {
+    throw new Error('namespace busy')
+  }
+  const { results } = await run([scenario('x', { onClose }), scenario('y')])
+  t.match(results[0], { problem: 'it could not be cleared away: namespace busy' })
+  t.strictSame(
+    results.map((one) => one.cells.length),
+    [4, 4]
+  )
+})
+
+t.test('results are handed out after each scenario', async (t) => {
+  const handed: string[][] = []
+  const onScenario = async (results: readonly { readonly name: string }[]): Promise<void> => {
+    handed.push(results.map((one) => one.name))
+  }
+  const { signal } = new AbortController()
+  await runScenarios([scenario('x'), scenario('y')], { effort, signal, onProgress: () => undefined, onScenario })
+  t.strictSame(handed, [['x'], ['x', 'y']])
+})
