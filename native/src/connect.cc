@@ -29,7 +29,7 @@ std::int64_t connect_limit_ms(const Table& table) noexcept {
 // Ours, not the server's: nothing was sent to it.
 bool is_our_own(int error) noexcept {
   return out_of_descriptors_error(error) || error == EADDRNOTAVAIL || error == EADDRINUSE || error == EPERM ||
-         error == EACCES || error == EINVAL || error == EAFNOSUPPORT || error == ENODEV;
+         error == EACCES || error == EINVAL || error == EAFNOSUPPORT || error == ENODEV || error == ENOSPC;
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ void Worker::look_at_idle(Session& session) {
 
 void Worker::retime(LocalService& service) {
   slab_.each([&](Session& session) {
-    if (session.service == &service || session.backend == &service) on_timer(session);
+    if (session.service == &service || session.backend == &service) timers_.at_latest(session, now_ms_);
   });
 }
 

@@ -32,7 +32,8 @@ struct ServerState {
   }
   [[nodiscard]] bool has_slot() const noexcept {
     const std::int64_t most = maxconn.load(std::memory_order_relaxed);
-    return most == 0 || served.load(std::memory_order_relaxed) < most;
+    // As free_slot(): who finds none and then waits must not have looked before it was freed.
+    return most == 0 || served.load() < most;
   }
   // Sequentially consistent, as all that has to do with queues: whoever frees a slot sees who waits, or the other way
   // round. The caller looks at the queues afterwards.

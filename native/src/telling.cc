@@ -98,7 +98,8 @@ void Worker::start_query(std::shared_ptr<SessionQuery> query) {
 }
 
 void Worker::answer_some() {
-  if (answers_.empty()) return;
+  // After what was ordered before it was asked.
+  if (answers_.empty() || !orders_.empty()) return;
   Answer& answer = answers_.front();
   std::vector<LiveSession>& found = answer.query->found[index_];
   for (std::size_t i = 0; i < kToldEachTurn && !answer.left.empty(); ++i) {

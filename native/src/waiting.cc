@@ -4,6 +4,11 @@
 #include "worker.h"
 
 namespace vipd {
+namespace {
+
+constexpr int kServedEachTurn = 256;
+
+}  // namespace
 
 void Worker::enqueue(Session& session, Queue& queue) {
   LocalService& backend = *session.backend;
@@ -48,24 +53,31 @@ void Worker::tell_head(int worker) noexcept {
 }
 
 void Worker::serve_queues() {
-  while (queues_) {
+  int left = kServedEachTurn;
+  while (queues_ && left > 0) {
     queues_ = false;
     for (const auto& [id, service] : services_) {
       if (!service->table || service->state->queued.load() == 0) continue;
-      serve(*service, service->state->queue, nullptr);
-      for (const auto& [server_id, server] : service->servers) serve(*service, server->state().queue, server.get());
+      serve(*service, service->state->queue, nullptr, left);
+      for (const auto& [server_id, server] : service->servers) {
+        if (server->in_rotation) serve(*service, server->state().queue, server.get(), left);
+      }
     }
   }
+  if (left == 0) queues_ = true;
 }
 
 // While this worker's session is the first one, and there is a slot for it.
-void Worker::serve(LocalService& backend, Queue& queue, LocalServer* only) {
+void Worker::serve(LocalService& backend, Queue& queue, LocalServer* only, int& left) {
   if (queue.size() == 0 || backend.rotation.empty()) return;
-  while (Session* session = queue.head_of(static_cast<int>(index_))) {
+  while (left > 0) {
+    Session* session = queue.head_of(static_cast<int>(index_));
+    if (session == nullptr) return;
     LocalServer* server = only;
     if (only == nullptr) server = take_any(backend, nullptr);
     else if (!only->state().take_slot()) server = nullptr;
     if (server == nullptr) return;
+    --left;
     leave_queue(*session);
     join_server(*session, *server);
     attempt(*session, *server);

@@ -12,6 +12,9 @@ namespace vipd {
 namespace {
 
 constexpr int kBatch = 256;
+// What a turn of the loop does at most of each, so that neither others nor the heartbeat wait for it.
+constexpr int kDueEachTurn = 512;
+constexpr std::size_t kPumpedEachTurn = 256;
 constexpr std::int64_t kHeartbeatMs = 250;
 constexpr std::int64_t kStopMs = 700;
 
@@ -77,7 +80,8 @@ void Worker::run() {
     turns.add();
     for (int i = 0; i < count; ++i) dispatch(events[i]);
     // Only now: these replace the sockets of sessions, and later events of the batch are about the old ones.
-    if (mail_) read_mail();
+    if (mail_ && orders_.empty()) read_mail();
+    carry_out_some();
     look_at_timers();
     run_runnable();
     answer_some();
@@ -105,7 +109,7 @@ void Worker::end_all() {
 }
 
 int Worker::wait_ms() const noexcept {
-  if (!runnable_.empty() || !answers_.empty()) return 0;
+  if (mail_ || queues_ || !orders_.empty() || !runnable_.empty() || !running_now_.empty() || !answers_.empty()) return 0;
   const std::int64_t due = std::min(timers_.next_ms(), resume_at_ms_);
   if (due == INT64_MAX) return static_cast<int>(kHeartbeatMs);
   return static_cast<int>(std::clamp<std::int64_t>(due - monotonic_ms(), 0, kHeartbeatMs));
@@ -146,7 +150,11 @@ void Worker::dispatch(const epoll_event& event) {
 }
 
 void Worker::look_at_timers() {
-  while (Session* session = timers_.pop_due(now_ms_)) on_timer(*session);
+  for (int i = 0; i < kDueEachTurn; ++i) {
+    Session* session = timers_.pop_due(now_ms_);
+    if (session == nullptr) break;
+    on_timer(*session);
+  }
   if (now_ms_ >= resume_at_ms_) resume_all();
 }
 
@@ -167,16 +175,20 @@ void Worker::on_timer(Session& session) {
 }
 
 void Worker::run_runnable() {
-  running_now_.swap(runnable_);
-  for (Session* session : running_now_) {
-    session->runnable = false;
-    if (session->state == Session::State::established) pump(*session);
+  if (running_now_.empty()) running_now_.swap(runnable_);
+  const std::size_t end = std::min(ran_ + kPumpedEachTurn, running_now_.size());
+  for (; ran_ < end; ++ran_) {
+    Session& session = *running_now_[ran_];
+    session.runnable = false;
+    if (session.state == Session::State::established) pump(session);
   }
+  if (ran_ < running_now_.size()) return;
   running_now_.clear();
+  ran_ = 0;
 }
 
 void Worker::reap() noexcept {
-  // run_runnable() has emptied the old list; a session that closed after it was put in the new one stays until then.
+  // Those that run_runnable() still has in a list stay until it has passed them.
   std::erase_if(closed_, [this](Session* session) {
     if (session->runnable) return false;
     slab_.give_back(*session);

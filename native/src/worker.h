@@ -149,7 +149,7 @@ class Worker {
   void slot_freed(LocalService& backend, ServerState& server) noexcept;
   void tell_head(int worker) noexcept;
   void serve_queues();
-  void serve(LocalService& backend, Queue& queue, LocalServer* only);
+  void serve(LocalService& backend, Queue& queue, LocalServer* only, int& left);
   void on_queue_timer(Session& session);
 
   // connect.cc: from the choice of a server to established
@@ -190,11 +190,25 @@ class Worker {
   void read_mail();
   void apply(ServiceMail& mail);
   void take_table(LocalService& service, std::shared_ptr<const Table> table);
+
+  // ending.cc: sessions that an order ends or moves, a part each turn
+  enum class Fate : std::uint8_t { moved, ended, reset };
+  struct Order {
+    std::uint64_t session;
+    std::uint32_t index;
+    int server;  // only while it is there; -1: wherever it is
+    Fate fate;
+    char why;
+  };
   void settle(LocalService& service);
-  void settle_queued(LocalService& service);
   void kill(LocalService& service, const ServerKill& which);
   void kill_all(LocalService& service);
   void kill_sessions(std::vector<SessionKill>& kills);
+  void order(const Session& session, Fate fate, char why, int server);
+  void carry_out_some();
+  void carry_out(const Order& order);
+  void move(Session& session);
+  [[nodiscard]] static bool has_server(const LocalService& backend, const Session& session) noexcept;
 
   // telling.cc: what is told of sessions
   [[nodiscard]] SessionFacts facts_of(const Session& session) const noexcept;
@@ -225,7 +239,10 @@ class Worker {
   std::uint32_t last_listener_ = 0;
   std::vector<Session*> runnable_;
   std::vector<Session*> running_now_;
+  std::size_t ran_ = 0;  // of running_now_
   std::vector<Session*> closed_;
+  std::vector<Order> orders_;  // at most one mail's
+  std::size_t carried_out_ = 0;
   // Queries that are being answered, a part each turn: which sessions are still to be told of, newest first.
   struct Answer {
     std::shared_ptr<SessionQuery> query;
