@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
     last = now;
     off.push_back(std::abs(static_cast<double>(gap - interval)) / 1e6);
     // What was slept through is not caught up on.
-    for (; due + interval / 2 < now - interval; due += interval, ++i) ++missed;
+    for (; now - due >= interval; due += interval, ++i) ++missed;
   }
   std::sort(off.begin(), off.end());
   const auto at = [&](double part) { return off[static_cast<std::size_t>(std::ceil(static_cast<double>(off.size()) * part)) - 1]; };

@@ -51,7 +51,7 @@ export function plot(scenario: ScenarioResult): string | undefined {
   }
   const height = y + 8
   const open = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`
-  return `${open}<style>${style}</style><rect class="k" width="${WIDTH}" height="${height}"/>${parts.join('')}</svg>\n`
+  return `${open}<title>${escaped(scenario.title)}</title><style>${style}</style><rect class="k" width="${WIDTH}" height="${height}"/>${parts.join('')}</svg>\n`
 }
 
 interface Row {

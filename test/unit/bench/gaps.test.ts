@@ -9,6 +9,20 @@ t.test('one that is late makes two gaps that are off, and is not missed', async 
   t.match(regularity([0, 10, 24, 30], 10), { p50Ms: 4, maxMs: 4, missed: 0 })
 })
 
+t.test('one that is very late, and the next in time, is not missed either', async (t) => {
+  t.match(regularity([0, 10, 29, 30, 40], 10), { maxMs: 9, missed: 0 })
+})
+
+t.test('one that comes when the next was due has swallowed it', async (t) => {
+  t.equal(regularity([0, 10, 32, 40, 50], 10).missed, 1)
+})
+
+t.test('a clock that runs a little fast, and one advert more than due, hide and make nothing', async (t) => {
+  const fast = Array.from({ length: 30_000 }, (_, i) => i * 10 * 1.0005)
+  t.equal(regularity(fast, 10).missed, 0)
+  t.equal(regularity([...fast.slice(0, 100), 991.5, ...fast.slice(100, 200), ...fast.slice(203)], 10).missed, 3)
+})
+
 t.test('those that did not come are counted', async (t) => {
   t.equal(regularity([0, 10, 30, 70], 10).missed, 1 + 3)
 })
