@@ -46,7 +46,7 @@ async function main() {
   await runFolders(light, Math.min(2, availableParallelism()), 120, total)
   if (wanted.length > 0 && isRoot) {
     const { ensurePackages } = await import(new URL('../dist/test/lab/packages.js', import.meta.url).href)
-    const peers = { netns: ['keepalived', 'tcpdump', 'tshark', 'g++'], parity: ['haproxy'] }
+    const peers = { netns: ['keepalived', 'tcpdump', 'tshark', 'g++', 'chromium', 'prometheus'], parity: ['haproxy'] }
     for (const folder of wanted) {
       const ensured = ensurePackages(['iproute2', 'openssl', 'nftables', ...peers[folder]])
       if (!ensured.ok) console.log(`${folder} tests: ${ensured.reason}`)

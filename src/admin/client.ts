@@ -4,6 +4,7 @@ import type { HistoryEvent } from '../base/history.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import type {
   Done,
+  FailoverVerdict,
   KillVerdict,
   OrderVerdict,
   ReloadVerdict,
@@ -27,6 +28,10 @@ export const getStatus = async (socket: string): Promise<Status> => (await ask(s
 export const postReload = async (socket: string): Promise<ReloadVerdict> =>
   (await ask(socket, 'POST', '/v1/reload')) as ReloadVerdict
 
+/** What a reload would do now. */
+export const getReload = async (socket: string): Promise<ReloadVerdict> =>
+  (await ask(socket, 'GET', '/v1/reload')) as ReloadVerdict
+
 /** What happened after the event of this number; after 0, everything that the daemon still knows. */
 export const getEvents = async (socket: string, since: number): Promise<readonly HistoryEvent[]> =>
   (await ask(socket, 'GET', `/v1/events?since=${since}`)) as readonly HistoryEvent[]
@@ -37,6 +42,12 @@ export const postServer = async (socket: string, name: ServerName, order: Server
     ...name,
     ...(order.kind === 'state' ? { state: order.state } : { weight: order.weight })
   })) as OrderAnswer
+
+/** Hands mastership over; `for_ms` 0 ends it. */
+export const postFailover = async (
+  socket: string,
+  what: { readonly instance: string | null; readonly for_ms: number }
+): Promise<Done<FailoverVerdict>> => (await ask(socket, 'POST', '/v1/failover', what)) as Done<FailoverVerdict>
 
 /** The oldest sessions of a service or server, or of all. */
 export async function getSessions(socket: string, query: SessionQuery): Promise<SessionsAnswer> {

@@ -1,5 +1,5 @@
 import type { ServerOrder } from '../proxy/orders.js'
-import type { KillQuery, ServerName, SessionQuery } from './status.js'
+import type { FailoverQuery, KillQuery, ServerName, SessionQuery } from './status.js'
 
 /** What a request says, or why it says nothing. */
 export type Decoded<Value> =
@@ -27,6 +27,19 @@ export function orderOf(body: string): Decoded<{ readonly name: ServerName; read
   if (typeof weight === 'number' && Number.isInteger(weight) && weight >= 0 && weight <= 256)
     return { ok: true, value: { name, order: { kind: 'weight', weight } } }
   return refuse('weight must be a whole number from 0 to 256')
+}
+
+const MOST_AWAY_MS = 86_400_000
+
+/** `{ "instance": NAME | null, "for_ms": 0…86400000 }` */
+export function failoverOf(body: string): Decoded<FailoverQuery> {
+  const asked = objectOf(body)
+  if (asked === undefined) return refuse('the body must be a JSON object')
+  const { instance, for_ms: forMs } = asked
+  if (instance !== null && typeof instance !== 'string') return refuse('instance must be a name, or null for all')
+  if (typeof forMs !== 'number' || !Number.isInteger(forMs) || forMs < 0 || forMs > MOST_AWAY_MS)
+    return refuse(`for_ms must be a whole number from 0 to ${MOST_AWAY_MS}`)
+  return { ok: true, value: { instance, forMs } }
 }
 
 /** `?service=&server=&limit=` */

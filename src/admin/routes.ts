@@ -1,5 +1,5 @@
 import { METRICS_TYPE, metricsText } from './metrics.js'
-import { type Decoded, killOf, orderOf, sessionQueryOf } from './requests.js'
+import { type Decoded, failoverOf, killOf, orderOf, sessionQueryOf } from './requests.js'
 import { type Control, isHealthy, type Verdict } from './status.js'
 
 /** What is answered: JSON, or with a `type` the body as it is. */
@@ -35,9 +35,11 @@ export const LOCAL: Routes = {
     if (!/^\d{1,15}$/.test(since)) return { code: 400, body: { error: 'since must be the number of an event' } }
     return { code: 200, body: control.events(Number(since)) }
   },
+  'GET /v1/reload': async (control) => ({ code: 200, body: await control.preview() }),
   'POST /v1/reload': async (control) => ({ code: 200, body: await control.reload() }),
   'POST /v1/server': (control, _, body) =>
     decided(orderOf(body), async ({ name, order }) => control.orderServer(name, order)),
+  'POST /v1/failover': (control, _, body) => decided(failoverOf(body), async (asked) => control.failover(asked)),
   'GET /v1/sessions': (control, query) => decided(sessionQueryOf(query), (asked) => control.sessions(asked)),
   'POST /v1/sessions/kill': (control, _, body) => decided(killOf(body), (asked) => control.killSessions(asked))
 }

@@ -4,6 +4,8 @@ import { createConnection, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
 import { MAX_BODY_BYTES, readBody } from './body.js'
+import { Live } from './live.js'
+import { PAGE_HEADERS, pageFile } from './page.js'
 import { type Answer, LOCAL, READ, type Route, type Routes } from './routes.js'
 import type { Control } from './status.js'
 
@@ -16,10 +18,12 @@ export class AdminServer {
   readonly #control: Control
   readonly #onError: (error: unknown) => void
   readonly #servers: Server[] = []
+  readonly #live: Live
 
   constructor(control: Control, onError: (error: unknown) => void) {
     this.#control = control
     this.#onError = onError
+    this.#live = new Live(control, onError)
   }
 
   /** Opens the unix socket. A socket that a dead daemon left is taken over; a living one is respected. */
@@ -88,6 +92,7 @@ export class AdminServer {
 
   async #answer(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query] = request.url?.split('?', 2) ?? []
+    if (request.method === 'GET' && (await this.#answerPage(path ?? '', query, response))) return
     const route = routes[`${request.method} ${path}`]
     const body = await readBody(request)
     const { code, body: said, type } = await this.#ask(route, new URLSearchParams(query), body)
@@ -99,6 +104,20 @@ export class AdminServer {
     })
     response.end(type === undefined ? `${JSON.stringify(said)}\n` : said)
     if (body === undefined) response.once('finish', () => request.destroy())
+  }
+
+  /** The status page. @returns false: it is something else */
+  async #answerPage(path: string, query: string | undefined, response: ServerResponse): Promise<boolean> {
+    if (path === '/live') {
+      const since = Number(new URLSearchParams(query).get('since') ?? 0)
+      if (!this.#live.add(response, Number.isSafeInteger(since) ? since : 0))
+        response.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '10' }).end('too many pages are open\n')
+      return true
+    }
+    const file = await pageFile(path)
+    if (file === undefined) return false
+    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': file.type, 'cache-control': 'no-cache' }).end(file.text)
+    return true
   }
 
   async #ask(route: Route | undefined, query: URLSearchParams, body: string | undefined): Promise<Answer> {

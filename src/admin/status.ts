@@ -103,13 +103,24 @@ export type KillQuery =
 /** `unknown`: those of the ids that no session has. */
 export type KillVerdict = Verdict<{ readonly ended: number; readonly unknown: readonly string[] }>
 
+/** Which instance, null for all, hands over and stays away for how long; 0 ends it. */
+export interface FailoverQuery {
+  readonly instance: string | null
+  readonly forMs: number
+}
+
+export type FailoverVerdict = Verdict<{ readonly instances: readonly string[] }>
+
 /** What the daemon must offer to its operator. */
 export interface Control {
   status(): Promise<Status>
   reload(): Promise<ReloadVerdict>
+  /** What a reload would do now; nothing is changed. */
+  preview(): Promise<ReloadVerdict>
   /** The events after this number, oldest first. */
   events(since: number): readonly HistoryEvent[]
   orderServer(name: ServerName, order: ServerOrder): OrderVerdict
+  failover(query: FailoverQuery): FailoverVerdict
   sessions(query: SessionQuery): Promise<SessionsVerdict>
   killSessions(query: KillQuery): Promise<KillVerdict>
 }

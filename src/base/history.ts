@@ -24,6 +24,21 @@ export class History {
     this.#next = first
   }
 
+  /** Number of the last event; one less than the first one's while there is none. */
+  get last(): number {
+    return this.#next - 1
+  }
+
+  /** What an earlier process kept, oldest first: it comes before all of this one's, whose numbers go on from there. Before the first event only. */
+  restore(events: readonly HistoryEvent[]): void {
+    if (this.#ring.length > 0) throw new Error('there are events already')
+    for (const event of events.slice(-this.#size)) {
+      if (event.seq < this.#next) continue
+      this.#ring[event.seq % this.#size] = event
+      this.#next = event.seq + 1
+    }
+  }
+
   /** Keeps an event and gives it its number. */
   add(event: Omit<HistoryEvent, 'seq'>): HistoryEvent {
     const numbered = { seq: this.#next++, ...event }
@@ -40,7 +55,8 @@ export class History {
     const events: HistoryEvent[] = []
     for (let at = Math.max(from + 1, this.#next - this.#size); at < this.#next && events.length < limit; at++) {
       const event = this.#ring[at % this.#size]
-      if (event !== undefined) events.push(event)
+      // In a place that was never filled there may be an older one.
+      if (event?.seq === at) events.push(event)
     }
     return events
   }

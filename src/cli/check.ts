@@ -1,14 +1,17 @@
 import type { CommandModule } from 'yargs'
 import { EXIT } from './exit.js'
 import { loadForHost } from './load.js'
-import { configOption } from './options.js'
+import { configOption, socketOption } from './options.js'
 
-/** `vipd check`: every problem of a configuration at once; exit 2 if there is any. What this host lacks is said, but is no fault of the file. */
-export const checkCommand: CommandModule<object, { config: string }> = {
+/**
+ * `vipd check`: every problem of a configuration at once; exit 2 if there is any. What this host lacks is said, but is no
+ * fault of the file. Where a daemon runs with this file, also what a reload would change.
+ */
+export const checkCommand: CommandModule<object, { config: string; socket: string }> = {
   command: 'check',
-  describe: 'Check a configuration: every problem with its place',
-  builder: (yargs) => yargs.option('config', configOption),
-  handler: async ({ config: file }) => {
+  describe: 'Check a configuration: every problem with its place, and what a reload would change',
+  builder: (yargs) => yargs.option('config', configOption).option('socket', socketOption),
+  handler: async ({ config: file, socket }) => {
     const { formatProblem } = await import('../config/problem.js')
     const { config, problems } = await loadForHost(file)
     for (const problem of problems) process.stderr.write(`${formatProblem(file, problem)}\n`)
@@ -25,5 +28,26 @@ export const checkCommand: CommandModule<object, { config: string }> = {
     const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
     const parts = [count(config.vrrp.length, 'VRRP instance'), count(config.proxy.length, 'service')]
     process.stdout.write(`${file}: ok: ${parts.join(', ')}\n`)
+    process.stdout.write(await previewOf(file, socket))
+  }
+}
+
+/** What a reload would change; empty where no daemon runs with this file, or none that can tell. */
+async function previewOf(file: string, socket: string): Promise<string> {
+  const [{ getReload, getStatus }, { listed }, { realpath }] = await Promise.all([
+    import('../admin/client.js'),
+    import('./reload.js'),
+    import('node:fs/promises')
+  ])
+  const isTheSame = async (other: string): Promise<boolean> => (await realpath(file)) === (await realpath(other))
+  try {
+    const { config } = await getStatus(socket)
+    if (!(await isTheSame(config.path))) return ''
+    const { verdict, applied, changes } = await getReload(socket)
+    if (verdict === 'invalid') return ''
+    if (verdict === 'unchanged') return 'it is what the daemon runs with: a reload would change nothing\n'
+    return `${listed('a reload would apply', applied)}${listed('after a restart', changes)}`
+  } catch {
+    return ''
   }
 }

@@ -62,7 +62,8 @@ function masterOf({ state, master }: InstanceStatus): string {
 const TIERS = {
   serving: '',
   local: 'no server is UP, only the one on this node answers: a node that can serve is preferred',
-  nothing: 'no server answers: a node that can serve is preferred'
+  nothing: 'no server answers: a node that can serve is preferred',
+  away: 'handed over on purpose (vipd failover): all other nodes are preferred; `vipd failover --back` ends it'
 } as const
 
 const tierLines = ({ tier }: InstanceStatus, paint: Paint): string[] =>

@@ -2,8 +2,10 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { checkCommand } from './check.js'
+import { doctorCommand } from './doctor.js'
 import { eventsCommand } from './events.js'
 import { EXIT, fail } from './exit.js'
+import { failoverCommand } from './failover.js'
 import { importCommand } from './import.js'
 import { releaseCommand } from './release.js'
 import { reloadCommand } from './reload.js'
@@ -26,16 +28,19 @@ await yargs(hideBin(process.argv))
   .usage('$0 COMMAND\n\nOne daemon for a virtual IP (VRRP) and the TCP proxy behind it.')
   .command(runCommand)
   .command(checkCommand)
+  .command(doctorCommand)
   .command(importCommand)
   .command(statusCommand)
   .command(eventsCommand)
   .command(serverCommand)
   .command(sessionsCommand)
+  .command(failoverCommand)
   .command(reloadCommand)
   .command(releaseCommand)
   .demandCommand(1, 'Say what to do: one of the commands above.')
   .strictCommands()
   .strictOptions()
+  .completion('completion', false)
   .version(readVersion())
   .help()
   .alias('h', 'help')

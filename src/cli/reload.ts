@@ -30,5 +30,5 @@ export const reloadCommand: CommandModule<object, { socket: string }> = {
   }
 }
 
-const listed = (title: string, changes: readonly string[]): string =>
+export const listed = (title: string, changes: readonly string[]): string =>
   changes.length === 0 ? '' : `${title}:\n${changes.map((change) => `  ${change}\n`).join('')}`

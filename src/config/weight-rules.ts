@@ -47,17 +47,22 @@ export function weightProblems(one: VrrpConfig, at: Path, tracked: readonly Trac
   ]
 }
 
-/** A sentence for each instance with weights: what only the operator can hold against the priorities of the other nodes. */
-export function weightNotes(config: Config): string[] {
+/** What the priority of each instance with weights moves between, and by what. */
+export function priorityRanges(config: Config): (PriorityRange & { name: string; tracked: readonly string[] })[] {
   const weights = weightsOf(config)
   return config.vrrp.flatMap((one, i) => {
     const weighted = trackedBy(one, ['vrrp', i], weights).filter(({ weight }) => weight !== 0)
     if (weighted.length === 0) return []
-    const { least, most } = rangeOf(one.priority, weighted)
-    return [
-      `${one.name}: ${names(weighted)} can move its priority between ${least} and ${most}: a peer takes over only if its own lies between them`
-    ]
+    return [{ name: one.name, tracked: weighted.map(({ track }) => track.name), ...rangeOf(one.priority, weighted) }]
   })
+}
+
+/** A sentence for each instance with weights: what only the operator can hold against the priorities of the other nodes. */
+export function weightNotes(config: Config): string[] {
+  return priorityRanges(config).map(
+    ({ name, tracked, least, most }) =>
+      `${name}: ${tracked.join(', ')} can move its priority between ${least} and ${most}: a peer takes over only if its own lies between them`
+  )
 }
 
 /** What the priority moves between: the number in a file may be of either sign. */

@@ -15,6 +15,7 @@ import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { programProblem } from '../os/safe-program.js'
 import { ArpHub } from './arp-hub.js'
+import { Away } from './away.js'
 import { Election, virtualAddresses } from './election.js'
 import { Forwarding } from './forwarding.js'
 import { Narrator } from './narrator.js'
@@ -37,6 +38,7 @@ export interface Parts {
   readonly netlink: Netlink
   readonly election: Election
   readonly trackers: Trackers
+  readonly away: Away
   readonly notifier: Notifier
   readonly history: History
   readonly users: ScriptUsers
@@ -86,8 +88,11 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   const pulse = new Pulse()
   let isAlive = true
 
-  const servingOf = (instance: VrrpConfig): Serving =>
-    servingFor(virtualAddresses({ vrrp: [instance] }), services, { isAlive, isOwnAddress })
+  const away = new Away(clock, () => election.refresh())
+  const servingOf = (instance: VrrpConfig): Serving => {
+    const serving = servingFor(virtualAddresses({ vrrp: [instance] }), services, { isAlive, isOwnAddress })
+    return away.has(instance.name) ? { ...serving, tier: 'away' } : serving
+  }
   const isOwnAddress = (host: string): boolean =>
     [...netlink.addresses()].some((one) => one.prefix.address === host && one.protocol !== VIPD_PROTOCOL)
   const sender = config.vrrp.length === 0 ? null : openSender(addon, config.global.realTimePriority, log)
@@ -114,6 +119,7 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
   return {
     netlink,
     election,
+    away,
     trackers,
     notifier,
     history,

@@ -2,6 +2,8 @@ import { hostname } from 'node:os'
 import { AdminServer } from '../admin/server.js'
 import type {
   Control,
+  FailoverQuery,
+  FailoverVerdict,
   KillQuery,
   KillVerdict,
   OrderVerdict,
@@ -23,6 +25,7 @@ import type { Systemd } from '../os/systemd.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import { build, type Parts, type Ports } from './build.js'
 import { type Keys, virtualAddresses } from './election.js'
+import { EventFile, eventFileOf } from './event-file.js'
 import { startHeart } from './heart.js'
 import { hostChecks } from './host-checks.js'
 import { loadKeys } from './keys.js'
@@ -65,6 +68,7 @@ export class Daemon implements Control {
   readonly #admin: AdminServer
   readonly #operator: Operator
   readonly #recorder: SessionRecorder
+  readonly #eventFile: EventFile
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
   /** What is in force. */
@@ -87,6 +91,11 @@ export class Daemon implements Control {
       plane,
       names: (service, server) => services.names(service, server)
     })
+    this.#eventFile = new EventFile(eventFileOf(settings.config.admin.socket), {
+      ...ports,
+      history,
+      onProblem: (what) => ports.log.warn({}, what)
+    })
     this.#admin = new AdminServer(this, (error) => ports.log.warn({ error: messageOf(error) }, 'admin request failed'))
   }
 
@@ -94,6 +103,7 @@ export class Daemon implements Control {
   async start(): Promise<void> {
     const { config, path, version, problems } = this.#settings
     const { log, clock } = this.#ports
+    await this.#eventFile.load()
     // The socket first: it is also the lock that keeps a second daemon from sweeping this one's addresses.
     await this.#admin.listenUnix(config.admin.socket)
     if (config.admin.listen !== undefined)
@@ -116,6 +126,7 @@ export class Daemon implements Control {
       clock.every(LOOK_PERIOD_MS, () => void this.#parts.look(this.#interfaces)),
       clock.every(METER_WINDOW_MS, () => this.#meter.turn())
     )
+    this.#eventFile.start()
     this.#startWatchdog()
     this.#systemd.ready(this.#summary())
     log.info(
@@ -169,6 +180,21 @@ export class Daemon implements Control {
     return this.#operator.order(name, order)
   }
 
+  failover({ instance, forMs }: FailoverQuery): FailoverVerdict {
+    const instances = this.#config.vrrp.filter(({ name }) => instance === null || name === instance)
+    if (instances.length === 0)
+      return { ok: false, error: instance === null ? 'there is no VRRP instance' : `there is no instance ${instance}` }
+    const owner = instances.find(({ priority }) => priority === 255)
+    if (owner !== undefined && forMs > 0) {
+      const why = 'has priority 255: the owner of an address is always its master'
+      return { ok: false, error: `${owner.name} ${why}` }
+    }
+    const names = instances.map(({ name }) => name)
+    this.#ports.log.warn({ instances: names, for_ms: forMs }, forMs > 0 ? 'failover ordered' : 'failover ended')
+    this.#parts.away.send(names, forMs)
+    return { ok: true, instances: names }
+  }
+
   sessions(query: SessionQuery): Promise<SessionsVerdict> {
     return this.#operator.sessions(query)
   }
@@ -187,22 +213,34 @@ export class Daemon implements Control {
     return turn
   }
 
+  /** What a reload would make of the file as it is now. Changes nothing. */
+  async preview(): Promise<ReloadVerdict> {
+    return (await this.#read()).verdict
+  }
+
   async #reload(): Promise<ReloadVerdict> {
+    const { verdict, next } = await this.#read()
+    if (next === undefined || this.#stopping !== undefined) return verdict
+    // Keys are read again although the file names the same: that is how they are rotated.
+    await this.#apply(next.config, next.keys)
+    this.#config = next.config
+    this.#recorder.configure(next.config)
+    this.#loadedAt = new Date()
+    return { ...verdict, problems: [...verdict.problems, ...this.#parts.services.faults] }
+  }
+
+  /** The file as it is now; without `next` it is not valid. */
+  async #read(): Promise<{ readonly verdict: ReloadVerdict; readonly next?: { config: Config; keys: Keys } }> {
     const { path } = this.#settings
     const loaded = await loadConfig(path, hostChecks)
     const problems = loaded.problems.map((problem) => formatProblem(path, problem))
     const invalid = { verdict: 'invalid', applied: [], changes: [] } as const
-    if (loaded.config === undefined || this.#stopping !== undefined) return { ...invalid, problems }
+    if (loaded.config === undefined || this.#stopping !== undefined) return { verdict: { ...invalid, problems } }
     const { keys, problems: keyProblems } = await loadKeys(loaded.config, process.env)
-    if (keyProblems.length > 0) return { ...invalid, problems: [...problems, ...keyProblems] }
+    if (keyProblems.length > 0) return { verdict: { ...invalid, problems: [...problems, ...keyProblems] } }
     const { config, applied, changes } = mergeForReload(this.#config, loaded.config, this.#parts.planned)
-    // Keys are read again although the file names the same: that is how they are rotated.
-    await this.#apply(config, keys)
-    this.#config = config
-    this.#recorder.configure(config)
-    this.#loadedAt = new Date()
     const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
-    return { verdict, problems: [...problems, ...this.#parts.services.faults], applied, changes }
+    return { verdict: { verdict, problems, applied, changes }, next: { config, keys } }
   }
 
   async #apply(config: Config, keys: Keys): Promise<void> {
@@ -265,6 +303,7 @@ export class Daemon implements Control {
     log.info({ reason, sessions: this.#sessionsLeft(), at_most_ms: this.#config.hardStopAfterMs }, 'vipd stops')
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
+    this.#parts.away.stop()
     const limitMs = this.#config.hardStopAfterMs
     const limit = clock.after(limitMs + STOP_SLACK_MS, () => {
       log.error({}, 'stopping took too long')
@@ -288,7 +327,7 @@ export class Daemon implements Control {
     election.close()
     netlink.stop()
     this.#meter.stop()
-    await this.#admin.close()
+    await Promise.all([this.#eventFile.stop(), this.#admin.close()])
     limit.cancel()
     log.info({}, 'vipd stopped')
   }

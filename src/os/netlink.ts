@@ -101,6 +101,10 @@ export class Netlink {
     return undefined
   }
 
+  links(): Iterable<Link> {
+    return this.#mirror.links.values()
+  }
+
   /** Asks the kernel for one link as it is now: its counters change without any event. undefined: it is gone. */
   async readLink(index: number): Promise<Link | undefined> {
     const reply = await this.#request(MessageType.GETLINK, [encodeGetLink(index)], 0)

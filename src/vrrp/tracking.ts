@@ -16,9 +16,10 @@ export interface Tracked {
 
 /**
  * What this node can do for clients: its proxy has a server; only the apiserver on this node answers; nothing does.
+ * away: the operator wants another node to be master (`vipd failover`).
  * Unlike a fault it takes nobody out of the election: where no node is better, the addresses stay where they are.
  */
-export type Tier = 'serving' | 'local' | 'nothing'
+export type Tier = 'serving' | 'local' | 'nothing' | 'away'
 
 /** What an instance's fitness hangs on, as levels. */
 export interface Fitness {
@@ -66,7 +67,7 @@ function trackedFault({ label, state, weight, value, detail }: Tracked): string[
 }
 
 /** What is advertised by a node that can do no better. Both are below every priority that can be configured beside a proxy. */
-const TIER_PRIORITY = { local: 2, nothing: 1 } as const
+const TIER_PRIORITY = { local: 2, nothing: 1, away: 1 } as const
 
 /** Weights lower the priority no further: the first above those. */
 const LEAST_SERVING = 3

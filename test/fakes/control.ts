@@ -5,8 +5,10 @@ import { status } from './status.js'
 export const fakeControl = (overrides: Partial<Control> = {}): Control => ({
   status: async () => status(),
   reload: async () => ({ verdict: 'unchanged', problems: [], applied: [], changes: [] }),
+  preview: async () => ({ verdict: 'unchanged', problems: [], applied: [], changes: [] }),
   events: () => [],
   orderServer: () => ({ ok: false, error: 'no' }),
+  failover: () => ({ ok: false, error: 'no' }),
   sessions: async () => ({ ok: true, sessions: [], total: 0 }),
   killSessions: async () => ({ ok: true, ended: 0, unknown: [] }),
   ...overrides

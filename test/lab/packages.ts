@@ -19,6 +19,8 @@ const commands = {
   wrk: 'wrk',
   curl: 'curl',
   strace: 'strace',
+  chromium: 'chromium',
+  prometheus: 'promtool',
   'etcd-server': 'etcd',
   'kubernetes-client': 'kubectl'
 } as const

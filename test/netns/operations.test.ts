@@ -103,8 +103,13 @@ t.test('a pair in operation', { skip }, async (t) => {
     const since = nowMs()
     const before = await first.instance()
     writeFileSync(first.configFile, configOf(m1, { priority: 120, virtual_ipaddress: [vip, SECOND_VIP] }))
+    const check = [process.execPath, vipdProgram, 'check', '-c', first.configFile, '--socket', first.socket]
+    const announced = await lab.run(m1, check)
+    t.match(announced, /a reload would apply:\n(?:.|\n)* VI_1\.priority: 100 → 120\n/)
+    t.match(await first.instance(), { priority: 100 }, 'and nothing was changed')
     const { code, text } = await reload()
     t.equal(code, 0, text)
+    t.equal(text, announced.slice(announced.indexOf('\n') + 1).replace('a reload would apply', 'applied'))
     t.match(await first.instance(), { state: 'MASTER', priority: 120, effective_priority: 120 })
     await poll(() => held(m1, SECOND_VIP), 2000, 'the new address is held')
     t.ok(held(m1, vip))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { seedConfig } from '../lab/config.js'
 import { Lab, type LabNode } from '../lab/lab.js'
 import { whyNoLab } from '../lab/packages.js'
-import { Vipd } from '../lab/vipd.js'
+import { Vipd, vipdProgram } from '../lab/vipd.js'
 import { nowMs, pause, poll } from '../lab/wait.js'
 
 /** Which node holds the addresses, by what its proxy can do for clients. */
@@ -54,4 +54,41 @@ t.test('a node whose proxy has a server comes before one whose proxy has none', 
     await owners.until(['m1'], 10_000)
     t.match(await first.instance(), { state: 'MASTER', tier: 'serving', effective_priority: 100 })
   })
+
+  const order = (...words: string[]): Promise<string> =>
+    lab.run(m1, [process.execPath, vipdProgram, 'failover', ...words, '--socket', first.socket], 30_000)
+
+  await t.test(
+    'vipd failover: another node is master without a moment without an owner, until it is called back',
+    async (t) => {
+      await lab.run(m2, ['nft', 'delete table ip cut'])
+      await poll(async () => (await second.instance()).effective_priority === 88, 10_000, 'm2 serving again')
+      const since = nowMs()
+      t.match(
+        await order('--for', '10m'),
+        /^VI_1: 10\.32\.\d+\.\d+ is master \([0-9.]+s\), this node stays away for 10m\n$/
+      )
+      await owners.until(['m2'], 3000)
+      t.match(await first.instance(), { state: 'BACKUP', tier: 'away', effective_priority: 1 })
+      await pause(4500)
+      t.strictSame(owners.owners(), ['m2'], 'and it stays there')
+      t.equal(owners.longestVacancy(since), 0)
+      t.match(await order('--back'), /^VI_1: takes part as configured again/)
+      await owners.until(['m1'], 8000)
+      t.match(await first.instance(), { state: 'MASTER', tier: 'serving', effective_priority: 100 })
+      t.equal(owners.longestVacancy(since), 0)
+    }
+  )
+
+  await t.test(
+    'vipd failover where nobody else is: it says so, goes on, and is back when its time is over',
+    async (t) => {
+      await second.stop()
+      const since = nowMs()
+      await t.rejects(order('--for', '17s'), /no other node took over within 15s: it goes on here/)
+      t.strictSame(owners.owners(), ['m1'])
+      await poll(async () => (await first.instance()).effective_priority === 100, 10_000, 'its time is over')
+      t.equal(owners.longestVacancy(since), 0)
+    }
+  )
 })

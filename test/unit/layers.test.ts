@@ -88,7 +88,8 @@ const MAY: Readonly<Record<string, { readonly run: readonly string[]; readonly t
     run: ['admin', 'vrrp', 'proxy', 'track', 'notify', 'health', 'config', 'os', 'base'],
     type: []
   },
-  cli: { run: ['daemon', 'admin', 'config', 'base'], type: ['vrrp', 'proxy'] }
+  doctor: { run: ['vrrp', 'config', 'os', 'base'], type: [] },
+  cli: { run: ['daemon', 'doctor', 'admin', 'config', 'base'], type: ['vrrp', 'proxy'] }
 }
 
 for (const [folder, may] of Object.entries(MAY)) {
@@ -122,12 +123,12 @@ t.test('arrows that must never exist', async (t) => {
     imports.filter(({ file, to }) => folderOf(to) === 'cli' && folderOf(file) !== 'cli')
   )
   never(
-    'nothing but cli/run, cli/release, cli/check and what they load by imports daemon',
+    'nothing but cli/run, cli/release, cli/check, cli/doctor and what they load by imports daemon',
     imports.filter(
       ({ file, to }) =>
         folderOf(to) === 'daemon' &&
         folderOf(file) !== 'daemon' &&
-        !['cli/run.ts', 'cli/release.ts', 'cli/check.ts', 'cli/load.ts'].includes(file)
+        !['cli/run.ts', 'cli/release.ts', 'cli/check.ts', 'cli/doctor.ts', 'cli/load.ts'].includes(file)
     )
   )
   never(
@@ -225,7 +226,7 @@ t.test('pure files reach for nothing', async (t) => {
 
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pino: ['base/log.ts'],
-  yaml: ['config/load.ts', 'config/position.ts', 'config/import/'],
+  yaml: ['config/load.ts', 'config/position.ts', 'config/import/', 'doctor/look/kubernetes.ts'],
   yargs: ['cli/'],
   'yargs/helpers': ['cli/main.ts'],
   zod: [...SCHEMA, 'config/issues.ts', 'config/sound.ts', 'config/import/'],

@@ -64,9 +64,9 @@ t.test('client and server agree', async (t) => {
 t.test('what is not there is 404, whatever the words', async (t) => {
   const { path } = await serve(t)
   for (const [method, what] of [
-    ['GET', '/'],
+    ['GET', '/index.html'],
     ['POST', '/v1/status'],
-    ['GET', '/v1/reload'],
+    ['PUT', '/v1/reload'],
     ['DELETE', '/v1/status'],
     ['GET', '/constructor'],
     ['GET', '/v1/status/../../etc/passwd']

@@ -376,7 +376,18 @@ t.test('exit codes and words of the program', { jobs: 2 }, async (t) => {
   t.test('--help and --version: 0', async (t) => {
     const help = await vipd('--help')
     t.equal(help.code, 0)
-    for (const command of ['run', 'check', 'import', 'status', 'server', 'sessions', 'reload', 'release'])
+    for (const command of [
+      'run',
+      'check',
+      'doctor',
+      'failover',
+      'import',
+      'status',
+      'server',
+      'sessions',
+      'reload',
+      'release'
+    ])
       t.match(help.out, `vipd ${command}`)
     t.match((await vipd('--version')).out, /^\d+\.\d+\.\d+\n$/)
     t.equal((await vipd('status', '--help')).code, 0)
