@@ -1,12 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
 import type { SessionsAnswer } from '../admin/client.js'
 import type { ServerName } from '../admin/status.js'
-import type { SessionView } from '../proxy/session-view.js'
-import { columns } from './columns.js'
 import { EXIT } from './exit.js'
 import { misuse, serverNameOf } from './names.js'
 import { socketOption } from './options.js'
-import { bytes, printable, span } from './text.js'
+import { arrange, type Sessions, SORTS, type Sort, sessionLines, withRates } from './session-table.js'
+import { printable } from './text.js'
 
 interface SessionsOptions {
   readonly socket: string
@@ -14,6 +14,10 @@ interface SessionsOptions {
   readonly ids: readonly string[] | undefined
   readonly service: string | undefined
   readonly server: string | undefined
+  readonly client: string | undefined
+  readonly sort: Sort
+  readonly rates: boolean | undefined
+  readonly watch: boolean | undefined
   readonly limit: string
   readonly json: boolean | undefined
 }
@@ -21,7 +25,7 @@ interface SessionsOptions {
 const MOST = 10_000
 const NO_SERVER = '--server must be SERVICE/SERVER, as `vipd status` names them'
 
-/** `vipd sessions`: the living connections, the oldest first; with `kill`, their end. */
+/** `vipd sessions`: the living connections, filtered and sorted, once or live; with `kill`, their end. */
 export const sessionsCommand: CommandModule<object, SessionsOptions> = {
   command: 'sessions [action] [ids..]',
   describe: 'Show the living connections, the oldest first, or end some of them',
@@ -29,7 +33,7 @@ export const sessionsCommand: CommandModule<object, SessionsOptions> = {
     yargs
       // The program's rule, that the last counts of what is given twice, would be one for the ids too.
       .parserConfiguration({ 'duplicate-arguments-array': true })
-      .coerce(['service', 'server', 'limit', 'json', 'socket'], lastOf)
+      .coerce(['service', 'server', 'client', 'sort', 'rates', 'watch', 'limit', 'json', 'socket'], lastOf)
       .usage(
         '$0 sessions [--service NAME|--server SERVICE/SERVER]\n$0 sessions kill ID…\n$0 sessions kill --server SERVICE/SERVER'
       )
@@ -37,11 +41,26 @@ export const sessionsCommand: CommandModule<object, SessionsOptions> = {
       .positional('ids', { type: 'string', array: true, describe: 'Their ids, as the table shows them' })
       .option('service', { type: 'string', requiresArg: true, describe: 'Of this service alone' })
       .option('server', { type: 'string', requiresArg: true, describe: 'Of this server alone: SERVICE/SERVER' })
+      .option('client', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Of this client: its address, or how it begins'
+      })
+      .option('sort', {
+        choices: SORTS,
+        default: 'age' as const,
+        requiresArg: true,
+        describe: 'What is largest comes first'
+      })
+      .option('rates', { type: 'boolean', describe: 'Look twice, a second apart: what passes each second' })
+      .option('watch', { type: 'boolean', describe: 'Again every second with rates, until Ctrl-C' })
       .option('limit', { type: 'string', default: '100', requiresArg: true, describe: `Show so many, at most ${MOST}` })
       .option('json', { type: 'boolean', describe: 'The same as JSON' })
       .option('socket', socketOption)
       .conflicts('service', 'server')
+      .conflicts('json', 'watch')
       .example('$0 sessions --server https-apiserver/apiserver02', 'who is still there')
+      .example('$0 sessions --watch --sort rate --limit 20', 'who moves most, live')
       .example('$0 sessions kill 0x1f 0x2a', 'end two of them'),
   handler: async (options) => {
     switch (options.action) {
@@ -57,13 +76,41 @@ export const sessionsCommand: CommandModule<object, SessionsOptions> = {
 
 const lastOf = (given: unknown): unknown => (Array.isArray(given) ? given.at(-1) : given)
 
-async function show({ socket, service, server, limit, json }: SessionsOptions): Promise<void> {
+async function show(options: SessionsOptions): Promise<void> {
+  const { socket, service, server, limit, json } = options
   if (!/^[1-9]\d{0,4}$/.test(limit) || Number(limit) > MOST) return misuse(`--limit must be a number from 1 to ${MOST}`)
   const named = server === undefined ? { service: service ?? null, server: null } : serverNameOf(server)
   if (named === undefined) return misuse(NO_SERVER)
   const { getSessions } = await import('../admin/client.js')
-  const answer = await getSessions(socket, { ...named, limit: Number(limit) })
+  const look = lookWith((most) => getSessions(socket, { ...named, limit: most }), options)
+  if (options.watch === true) {
+    const { watch } = await import('./watch.js')
+    return watch(async () => sessionLines(await look()))
+  }
+  const answer = await look()
   process.stdout.write(json === true ? `${JSON.stringify(answer, null, 2)}\n` : sessionLines(answer))
+}
+
+/** A look at the sessions as asked for. With rates, each look measures from the one before; the first waits a second. */
+function lookWith(
+  ask: (most: number) => Promise<SessionsAnswer>,
+  { client, sort, rates, watch, limit }: SessionsOptions
+): () => Promise<Sessions> {
+  const hasRates = rates === true || watch === true || sort === 'rate'
+  // The daemon gives the oldest: anything else is chosen here, among all.
+  const most = hasRates || client !== undefined || sort !== 'age' ? MOST : Number(limit)
+  let before: SessionsAnswer['sessions'] | undefined
+  return async () => {
+    if (hasRates && before === undefined) {
+      before = (await ask(most)).sessions
+      await sleep(1000)
+    }
+    const { sessions, total } = await ask(most)
+    const rows = arrange(hasRates ? withRates(before ?? [], sessions) : sessions, client, sort)
+    before = sessions
+    const shown = rows.slice(0, Number(limit))
+    return { sessions: shown, total: client === undefined ? total : rows.length }
+  }
 }
 
 async function kill(options: SessionsOptions): Promise<void> {
@@ -90,27 +137,4 @@ export function killOf({
   if (ids.length === 0) return 'say which sessions: ids, or --server SERVICE/SERVER'
   const wrong = ids.find((id) => !/^0x[0-9a-f]{1,14}$/i.test(id))
   return wrong === undefined ? { ids } : `${printable(wrong)} is no session: ids are like 0x1f, see \`vipd sessions\``
-}
-
-/** Sessions for a person, the oldest first, and how many there are more. */
-export function sessionLines({ sessions, total }: SessionsAnswer): string {
-  if (sessions.length === 0) return 'no sessions\n'
-  const head = ['ID', 'AGE', 'IDLE', 'CLIENT', 'SERVER', 'STATE', 'IN', 'OUT']
-  const lines = columns(head, sessions.map(rowOf), ['IN', 'OUT'])
-  const more = total > sessions.length ? [`the oldest ${sessions.length} of ${total}: --limit shows more`] : []
-  return `${[...lines, ...more].join('\n')}\n`
-}
-
-function rowOf(one: SessionView): string[] {
-  const via = one.backend === one.service ? '' : `${one.service} → `
-  return [
-    one.id,
-    span(Math.floor(one.age_ms / 1000)),
-    span(Math.floor(one.idle_ms / 1000)),
-    one.client,
-    `${via}${one.backend}/${one.server ?? '-'}`,
-    one.state,
-    bytes(one.bytes_in),
-    bytes(one.bytes_out)
-  ]
 }

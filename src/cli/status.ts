@@ -22,15 +22,10 @@ export const statusCommand: CommandModule<
     }
     const isColoured = process.stdout.isTTY === true && !process.env['NO_COLOR']
     const draw = async (): Promise<string> => statusTable(await getStatus(socket), { isColoured, now: Date.now() })
-    if (watch !== true) {
-      process.stdout.write(await draw())
-      return
+    if (watch === true) {
+      const { watch: again } = await import('./watch.js')
+      return again(draw)
     }
-    const { setTimeout: sleep } = await import('node:timers/promises')
-    for (;;) {
-      const picture = await draw()
-      process.stdout.write(`\x1b[H\x1b[2J${picture}`)
-      await sleep(1000)
-    }
+    process.stdout.write(await draw())
   }
 }

@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { killOf, sessionLines } from '../../../src/cli/sessions.js'
+import { arrange, sessionLines, withRates } from '../../../src/cli/session-table.js'
+import { killOf } from '../../../src/cli/sessions.js'
 import type { SessionView } from '../../../src/proxy/session-view.js'
 import { serve, vipd } from './vipd.js'
 
@@ -41,8 +42,37 @@ t.test('sessions are a table, the oldest first, with how many there are more', a
 0x2b  0s     0s    unix                 https-apiserver → other/-    queued       1.5K  94.2M
 `
   )
-  t.match(sessionLines({ sessions: [session()], total: 900 }), /\nthe oldest 1 of 900: --limit shows more\n$/)
+  t.match(sessionLines({ sessions: [session()], total: 900 }), /\n1 of 900: --limit shows more\n$/)
   t.equal(sessionLines({ sessions: [], total: 0 }), 'no sessions\n')
+})
+
+t.test('rates are what passed between two looks; a new session has its own age as the time', async (t) => {
+  const before = [session({ id: '0x1', age_ms: 10_000, bytes_in: 100, bytes_out: 1000 })]
+  const after = [
+    session({ id: '0x1', age_ms: 12_000, bytes_in: 300, bytes_out: 5000 }),
+    session({ id: '0x2', age_ms: 500, bytes_in: 50, bytes_out: 0 })
+  ]
+  const rows = withRates(before, after)
+  t.match(rows, [
+    { in_per_s: 100, out_per_s: 2000 },
+    { in_per_s: 100, out_per_s: 0 }
+  ])
+  t.match(sessionLines({ sessions: rows, total: 2 }), /^ID .* IN\/s {2}OUT\/s\n0x1 .* 100 {3}2\.0K\n0x2 .* 100 {6}0\n$/)
+})
+
+t.test('sorted by what is largest, of one client alone', async (t) => {
+  const rows = [
+    session({ id: '0x1', client: '192.0.2.7:1', idle_ms: 5, bytes_out: 9 }),
+    session({ id: '0x2', client: '192.0.2.70:1', idle_ms: 9, bytes_out: 5 }),
+    session({ id: '0x3', client: '[2001:db8::7]:1', idle_ms: 1, bytes_out: 7 })
+  ]
+  const ids = (client: string | undefined, sort: 'idle' | 'out'): string[] =>
+    arrange(rows, client, sort).map(({ id }) => id)
+  t.strictSame(ids(undefined, 'idle'), ['0x2', '0x1', '0x3'])
+  t.strictSame(ids(undefined, 'out'), ['0x1', '0x3', '0x2'])
+  t.strictSame(ids('192.0.2.7:', 'idle'), ['0x1'])
+  t.strictSame(ids('192.0.2.', 'idle'), ['0x2', '0x1'])
+  t.strictSame(ids('2001:db8', 'idle'), ['0x3'])
 })
 
 t.test('sessions of the program', { jobs: 2 }, async (t) => {
