@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { ConditionName, ConditionStatus } from '../vrrp/conditions.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
+import { haproxyMetrics } from './haproxy-metrics.js'
 import { type Labels, type Samples, serviceMetrics } from './service-metrics.js'
 import { isHealthy, type Status } from './status.js'
 
@@ -35,13 +36,19 @@ class Scrape implements Samples {
 /** The exposition format's name, for the Content-Type. */
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
 
-/** A node's status as Prometheus text. Names and labels are API; times in seconds, sizes in bytes. */
-export async function metricsText(status: Status): Promise<string> {
+/**
+ * A node's status as Prometheus text. Names and labels are API; times in seconds, sizes in bytes.
+ * @param asHaproxy services under the names of haproxy's exporter as well
+ */
+export async function metricsText(status: Status, asHaproxy = false): Promise<string> {
   const scrape = new Scrape()
   scrape.gauge('vipd_build_info', 'Which vipd this is', { version: status.version, node: status.node }, 1)
   scrape.gauge('vipd_healthy', 'No instance in FAULT, every service listening', {}, isHealthy(status))
   for (const one of status.vrrp) instance(scrape, one)
-  for (const one of status.proxy) serviceMetrics(scrape, one)
+  for (const one of status.proxy) {
+    serviceMetrics(scrape, one)
+    if (asHaproxy) haproxyMetrics(scrape, one)
+  }
   logOf(scrape, status)
   ourselves(scrape, status)
   return await scrape.text()

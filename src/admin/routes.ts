@@ -21,9 +21,9 @@ export const READ: Routes = {
     const healthy = isHealthy(await control.status())
     return { code: healthy ? 200 : 503, body: { healthy } }
   },
-  'GET /metrics': async (control) => ({
+  'GET /metrics': async (control, query) => ({
     code: 200,
-    body: await metricsText(await control.status()),
+    body: await metricsText(await control.status(), query.get('names') === 'haproxy'),
     type: METRICS_TYPE
   })
 }
