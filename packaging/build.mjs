@@ -84,6 +84,10 @@ function stageProgram(lib, runtime) {
   run('npm', ['rebuild', '--loglevel=error', 'raw-socket'], { cwd: lib, env })
   rmSync(join(lib, 'package-lock.json'))
   prune(lib)
+  const main = join(lib, 'dist/src/cli/main.js')
+  // It is started by usr/bin/vipd, with the runtime that comes along.
+  writeFileSync(main, readFileSync(main, 'utf8').replace(/^#!.*\n/, ''))
+  run('find', [lib, '-type', 'f', '!', '-path', join(lib, 'bin/node'), '-exec', 'chmod', '0644', '{}', '+'])
 }
 
 /** What is needed to build packages and to read about them, but not to run them. */
@@ -95,7 +99,10 @@ function prune(folder) {
     const isText = /\.(ts|map|md|markdown|flow|cts|mts)$/.test(path) && lstatSync(path).isFile()
     const isRest = /node_modules\/[^/]+\/(test|tests|benchmarks|docs|examples|\.github|src)$/.test(path) && !/zod\/src$/.test(path)
     const isSource = /node_modules\/(zod\/src|nan|node-addon-api|\.package-lock\.json|\.bin)$/.test(path)
-    if (isBuilt || (isText && !/LICENSE/i.test(path)) || isRest || isSource) rmSync(path, { recursive: true, force: true })
+    const isTool = /node_modules\/(node-gyp-build\/(bin|build-test|optional)\.js|pino\/bin\.js|yaml\/bin\.mjs)$/.test(path)
+    const isForeign = /\/prebuilds\/[^/]+$/.test(path) && !path.endsWith(`linux-${process.arch}`)
+    const isLeft = /(\.html|\/\.(npmignore|gitattributes|gitignore|npmrc|editorconfig))$/.test(path)
+    if (isTool || isForeign || isLeft || isBuilt || (isText && !/LICENSE/i.test(path)) || isRest || isSource) rmSync(path, { recursive: true, force: true })
   }
 }
 
@@ -127,8 +134,14 @@ function copyright() {
   const licences = readdirSync(lib, { recursive: true, encoding: 'utf8' })
     .filter((path) => /(^|\/)(LICEN[CS]E|COPYING)(\.\w+)?$/i.test(path))
     .sort()
-    .map((path) => `\n-- ${dirname(path)} --\n\n${readFileSync(join(lib, path), 'utf8')}`)
+    .map((path) => `\n-- ${dirname(path)} --\n\n${licence(readFileSync(join(lib, path), 'utf8'))}`)
   return `vipd\n\n${readFileSync(join(root, 'LICENSE'), 'utf8')}\nIt carries Node.js (https://nodejs.org, MIT and the licences in its own LICENSE) and these npm packages:\n${licences.join('')}`
+}
+
+/** Debian has the text of the Apache licence already. */
+function licence(text) {
+  const isApache = /Apache License\s+Version 2\.0/.test(text) && text.length > 5000
+  return isApache ? 'Apache License, Version 2.0: /usr/share/common-licenses/Apache-2.0\n' : text
 }
 
 function makeDeb(tree, deb) {

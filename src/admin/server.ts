@@ -2,6 +2,7 @@ import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createConnection, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
+import { type Clock, systemClock } from '../base/clock.js'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
 import { MAX_BODY_BYTES, readBody } from './body.js'
 import { Live } from './live.js'
@@ -20,10 +21,11 @@ export class AdminServer {
   readonly #servers: Server[] = []
   readonly #live: Live
 
-  constructor(control: Control, onError: (error: unknown) => void) {
+  /** @param clock by which open pages are told */
+  constructor(control: Control, onError: (error: unknown) => void, clock: Pick<Clock, 'every'> = systemClock) {
     this.#control = control
     this.#onError = onError
-    this.#live = new Live(control, onError)
+    this.#live = new Live(control, onError, clock)
   }
 
   /** Opens the unix socket. A socket that a dead daemon left is taken over; a living one is respected. */

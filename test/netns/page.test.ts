@@ -5,6 +5,7 @@ import puppeteer, { type Page } from 'puppeteer-core'
 import t, { type Test } from 'tap'
 import { AdminServer } from '../../src/admin/server.js'
 import type { Control, Status } from '../../src/admin/status.js'
+import { type Clock, systemClock } from '../../src/base/clock.js'
 import { fakeControl } from '../fakes/control.js'
 import { status } from '../fakes/status.js'
 import { whyNoLab } from '../lab/packages.js'
@@ -33,21 +34,32 @@ function moving(): {
 } {
   let seconds = 0
   let change = (one: Status): Status => one
+  const began = performance.now()
+  let passed = 0
   const now = (): Status => {
     seconds++
+    passed += ((performance.now() - began) / 1000 - passed) * (1 + 0.2 * Math.sin(seconds / 5))
     const one = status()
     const proxy = one.proxy.map((service) => {
-      const current = 800 + Math.round(200 * Math.sin(seconds / 3))
-      const total = service.sessions.total + seconds * 120
+      const current = 800 + Math.round(200 * Math.sin(seconds / 9))
+      const total = service.sessions.total + Math.round(passed * 120)
       const servers = service.servers.map((server, i) =>
         server.status === 'UP'
           ? {
               ...server,
-              sessions: { current: Math.round(current / 2) + 9 * i, total: server.sessions.total + seconds * 60 }
+              sessions: {
+                current: Math.round(current / 2) + 9 * i,
+                total: server.sessions.total + Math.round(passed * 60)
+              }
             }
           : server
       )
-      return { ...service, sessions: { ...service.sessions, current, total }, bytes_out: seconds * 4e7, servers }
+      return {
+        ...service,
+        sessions: { ...service.sessions, current, total },
+        bytes_out: Math.round(passed * 4e7),
+        servers
+      }
     })
     return change({ ...one, proxy })
   }
@@ -67,11 +79,14 @@ function moving(): {
   }
 }
 
+/** A page that is looked at for a minute, in a few seconds. */
+const quick: Pick<Clock, 'every'> = { every: (periodMs, run) => systemClock.every(periodMs / 20, run) }
+
 /** The page's own policy forbids what puppeteer's waitForFunction does. */
 const until = (page: Page, isSo: string): Promise<unknown> => poll(() => page.evaluate(isSo), 20_000, isSo)
 
 async function serve(t: Test, control: Partial<Control>, port: number): Promise<AdminServer> {
-  const server = new AdminServer(fakeControl(control), (error) => t.fail(String(error)))
+  const server = new AdminServer(fakeControl(control), (error) => t.fail(String(error)), quick)
   await server.listenTcp('127.0.0.1', port)
   return server
 }
@@ -116,7 +131,7 @@ t.test('the status page', { skip }, async (t) => {
       t.match(await textOf(page, '#proxy'), /https-apiserver\s+serving/)
       t.match(await textOf(page, '#proxy'), /apiserver03(?:.|\n)*DOWN(?:.|\n)*found dead: L4CON ECONNREFUSED/)
       t.match(await textOf(page, '#events'), /server down server=apiserver03/)
-      await until(page, "document.querySelector('svg.spark path').getAttribute('d').split('L').length >= 3")
+      await until(page, "document.querySelector('svg.spark path').getAttribute('d').split('L').length >= 60")
       const overflow = await page.evaluate(
         'document.documentElement.scrollWidth - document.documentElement.clientWidth'
       )

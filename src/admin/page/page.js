@@ -252,6 +252,14 @@ function draw(status) {
   before = status
 }
 
+/** 2026-11-25 14:03:59, in the reader's own time zone. */
+function localTime(iso) {
+  const at = new Date(iso)
+  const two = (number) => String(number).padStart(2, '0')
+  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-')
+  return `${day} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':')}`
+}
+
 function tell(fresh) {
   events.push(...fresh)
   events.splice(0, Math.max(0, events.length - MOST_EVENTS))
@@ -260,7 +268,7 @@ function tell(fresh) {
     el(
       'li',
       {},
-      el('time', { datetime: at }, new Date(at).toLocaleString()),
+      el('time', { datetime: at }, localTime(at)),
       el(
         'span',
         {},
