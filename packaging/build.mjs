@@ -101,7 +101,7 @@ function prune(folder) {
     const isSource = /node_modules\/(zod\/src|nan|node-addon-api|\.package-lock\.json|\.bin)$/.test(path)
     const isTool = /node_modules\/(node-gyp-build\/(bin|build-test|optional)\.js|pino\/bin\.js|yaml\/bin\.mjs)$/.test(path)
     const isForeign = /\/prebuilds\/[^/]+$/.test(path) && !path.endsWith(`linux-${process.arch}`)
-    const isLeft = /(\.html|\/\.(npmignore|gitattributes|gitignore|npmrc|editorconfig))$/.test(path)
+    const isLeft = /(\.html|\/\.husky|\/inc-version\.sh|\/\.(npmignore|gitattributes|gitignore|npmrc|editorconfig))$/.test(path)
     if (isTool || isForeign || isLeft || isBuilt || (isText && !/LICENSE/i.test(path)) || isRest || isSource) rmSync(path, { recursive: true, force: true })
   }
 }
