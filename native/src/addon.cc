@@ -138,6 +138,11 @@ void js_send_frame(const Napi::CallbackInfo& info) {
   throw_if(info.Env(), send_frame(interface, frame.Data(), frame.Length()));
 }
 
+void js_send_ip(const Napi::CallbackInfo& info) {
+  const auto packet = buffer_at(info, 0);
+  throw_if(info.Env(), send_ip(packet.Data(), packet.Length()));
+}
+
 void js_unix_dgram_send(const Napi::CallbackInfo& info) {
   const std::string path = string_at(info, 0);
   const auto payload = buffer_at(info, 1);
@@ -160,6 +165,7 @@ Napi::Value js_missing_capabilities(const Napi::CallbackInfo& info) {
 
 Napi::Object register_all(Napi::Env env, Napi::Object exports) {
   exports.Set("sendFrame", Napi::Function::New(env, js_send_frame, "sendFrame"));
+  exports.Set("sendIp", Napi::Function::New(env, js_send_ip, "sendIp"));
   exports.Set("unixDgramSend", Napi::Function::New(env, js_unix_dgram_send, "unixDgramSend"));
   exports.Set("closeOnExec", Napi::Function::New(env, js_close_on_exec, "closeOnExec"));
   exports.Set("raiseDescriptorLimit", Napi::Function::New(env, js_raise_descriptor_limit, "raiseDescriptorLimit"));

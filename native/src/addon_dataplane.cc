@@ -30,6 +30,7 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
                         InstanceMethod("withdraw", &DataPlaneWrap::withdraw),
                         InstanceMethod("counters", &DataPlaneWrap::counters),
                         InstanceMethod("sessions", &DataPlaneWrap::sessions),
+                        InstanceMethod("endpoints", &DataPlaneWrap::endpoints),
                         InstanceMethod("kill", &DataPlaneWrap::kill),
                         InstanceMethod("records", &DataPlaneWrap::records),
                         InstanceMethod("stop", &DataPlaneWrap::stop)});
@@ -81,12 +82,29 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
   void sessions(const Napi::CallbackInfo& info) {
     const Napi::Object filter = object_at(info, 0);
     const Napi::Function done = function_at(info, 1);
-    if (queries_.size() >= kQueriesAtOnce) throw errno_error(info.Env(), {EAGAIN, "sessions"});
-    const auto query = std::make_shared<SessionQuery>(++last_query_, plane_->workers().size());
+    const auto query = new_query(info.Env());
     query->service = integer_of<int>(filter, "service", -1, 65535);
     query->server = integer_of<int>(filter, "server", -1, 65535);
     query->quiet_ms = integer_of<std::int64_t>(filter, "quietMs", 0, kMostMs);
     query->most = integer_of<std::size_t>(filter, "most", 0, 65536);
+    ask(query, done);
+  }
+
+  void endpoints(const Napi::CallbackInfo& info) {
+    const auto most = static_cast<std::size_t>(number_at(info, 0, 0, 65536));
+    const Napi::Function done = function_at(info, 1);
+    const auto query = new_query(info.Env());
+    query->most = most;
+    query->wants_endpoints = true;
+    ask(query, done);
+  }
+
+  std::shared_ptr<SessionQuery> new_query(Napi::Env env) {
+    if (queries_.size() >= kQueriesAtOnce) throw errno_error(env, {EAGAIN, "sessions"});
+    return std::make_shared<SessionQuery>(++last_query_, plane_->workers().size());
+  }
+
+  void ask(const std::shared_ptr<SessionQuery>& query, const Napi::Function& done) {
     if (!running_) return;
     queries_[query->number] = Napi::Persistent(done);
     plane_->ask(query);
@@ -161,7 +179,9 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
       if (found == waiting.end()) return;
       const Napi::FunctionReference done = std::move(found->second);
       waiting.erase(found);
-      call_in_scope(env, done.Value(), {sessions_of(env, **query)});
+      SessionQuery& asked = **query;
+      const napi_value told = asked.wants_endpoints ? napi_value(endpoints_of(env, asked)) : napi_value(sessions_of(env, asked));
+      call_in_scope(env, done.Value(), {told});
     } catch (const Napi::Error&) {
       return;  // the environment is going away
     }

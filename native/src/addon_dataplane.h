@@ -15,6 +15,8 @@ namespace vipd {
 [[nodiscard]] Napi::Object counters_of(Napi::Env env, const DataPlane& plane);
 // addon_sessions.cc: living sessions, oldest first.
 [[nodiscard]] Napi::Array sessions_of(Napi::Env env, SessionQuery& query);
+// … and who is connected with whom: 36 bytes each.
+[[nodiscard]] Napi::Buffer<std::uint8_t> endpoints_of(Napi::Env env, const SessionQuery& query);
 // … and records of those that ended, taken from the workers.
 [[nodiscard]] Napi::Array take_records(Napi::Env env, const DataPlane& plane, std::size_t most);
 

@@ -1,5 +1,7 @@
 // Node's thread. Sessions, living and ended, as JavaScript has them.
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "addon_dataplane.h"
 
@@ -54,6 +56,24 @@ Napi::Array sessions_of(Napi::Env env, SessionQuery& query) {
     out.Set(i, session);
   }
   return out;
+}
+
+Napi::Buffer<std::uint8_t> endpoints_of(Napi::Env env, const SessionQuery& query) {
+  std::vector<std::uint8_t> packed;
+  const auto add = [&packed](const Address& one) {
+    const std::array<std::uint8_t, 16> bytes = one.bytes();
+    packed.insert(packed.end(), bytes.begin(), bytes.end());
+    packed.push_back(static_cast<std::uint8_t>(one.port() >> 8));
+    packed.push_back(static_cast<std::uint8_t>(one.port() & 0xff));
+  };
+  for (const std::vector<LiveSession>& part : query.found) {
+    for (const LiveSession& session : part) {
+      if (session.state != std::string_view("established") || !session.facts.client.is_ip() || !session.facts.listener.is_ip()) continue;
+      add(session.facts.client);
+      add(session.facts.listener);
+    }
+  }
+  return Napi::Buffer<std::uint8_t>::Copy(env, packed.data(), packed.size());
 }
 
 Napi::Array take_records(Napi::Env env, const DataPlane& plane, std::size_t most) {

@@ -74,6 +74,7 @@ struct SessionQuery {
   int server = -1;
   std::int64_t quiet_ms = 0;
   std::size_t most = 0;  // of each worker, the oldest
+  bool wants_endpoints = false;  // nothing else is told of them
   std::atomic<std::size_t> left;
   std::vector<std::vector<LiveSession>> found;  // by worker
 };

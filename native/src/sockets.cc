@@ -5,6 +5,7 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,6 +34,26 @@ Status send_frame(int interface_index, const void* frame, std::size_t size) noex
   if (::sendto(fd.get(), frame, size, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
     return Errno{errno, "sendto"};
   }
+  return std::nullopt;
+}
+
+Status send_ip(const std::uint8_t* packet, std::size_t size) noexcept {
+  // Protocol RAW: the header is ours, and nothing is ever received.
+  static Fd fds[2];
+  const bool is_v4 = size >= 20 && packet[0] >> 4 == 4;
+  if (!is_v4 && (size < 40 || packet[0] >> 4 != 6)) return Errno{EINVAL, "sendto"};
+  Fd& fd = fds[is_v4 ? 0 : 1];
+  if (!fd.open()) fd.reset(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
+  if (!fd.open()) return Errno{errno, "socket"};
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  std::memcpy(&v4.sin_addr, packet + 16, sizeof v4.sin_addr);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  if (!is_v4) std::memcpy(&v6.sin6_addr, packet + 24, sizeof v6.sin6_addr);
+  const auto* to = is_v4 ? reinterpret_cast<const sockaddr*>(&v4) : reinterpret_cast<const sockaddr*>(&v6);
+  const auto to_size = static_cast<socklen_t>(is_v4 ? sizeof v4 : sizeof v6);
+  if (::sendto(fd.get(), packet, size, MSG_DONTWAIT, to, to_size) < 0) return Errno{errno, "sendto"};
   return std::nullopt;
 }
 

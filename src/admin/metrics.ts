@@ -49,6 +49,7 @@ export async function metricsText(status: Status, asHaproxy = false): Promise<st
     serviceMetrics(scrape, one)
     if (asHaproxy) haproxyMetrics(scrape, one)
   }
+  peersOf(scrape, status)
   logOf(scrape, status)
   ourselves(scrape, status)
   return await scrape.text()
@@ -123,6 +124,20 @@ function counters(scrape: Scrape, counted: object, labels: Labels): void {
       if (typeof count === 'number') scrape.counter(name, help, { ...labels, reason }, count)
     }
   }
+}
+
+function peersOf(scrape: Scrape, { peers }: Status): void {
+  if (peers === null) return
+  for (const { address, is_heard, error, clients } of peers.nodes) {
+    const labels = { peer: address }
+    scrape.gauge('vipd_peer_heard', '1 while the other node is heard on the peer channel', labels, is_heard)
+    scrape.gauge('vipd_peer_reached', '1 while the other node can be told', labels, error === null)
+    scrape.gauge('vipd_peer_clients', 'Clients of its virtual addresses that it has told of', labels, clients)
+  }
+  for (const [reason, count] of Object.entries(peers.refused))
+    scrape.counter('vipd_peer_refused_total', 'Who was not listened to on the peer channel', { reason }, count)
+  const told = 'Times that clients of another node were told that their connections are gone'
+  scrape.counter('vipd_tickles_sent_total', told, {}, peers.tickled)
 }
 
 function logOf(scrape: Scrape, { log }: Status): void {

@@ -1,4 +1,5 @@
 import type { HistoryEvent } from '../base/history.js'
+import type { PeersStatus } from '../peers/peers.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import type { SessionView } from '../proxy/session-view.js'
 import type { ServiceStatus } from '../proxy/snapshot.js'
@@ -23,6 +24,8 @@ export interface Status {
     readonly state: string
     readonly group: readonly string[]
   }[]
+  /** The other nodes, and the channel to them; null: there is none. */
+  readonly peers: PeersStatus | null
   /** What became of scripts, FIFO lines and mail about transitions. */
   readonly notify: Readonly<Record<string, number>>
   readonly proxy: readonly ServiceStatus[]

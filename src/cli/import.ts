@@ -3,12 +3,17 @@ import type { CommandModule } from 'yargs'
 import { errnoOf, messageOf } from '../base/errors.js'
 import { type Conversion, convert, MAX_SOURCE_BYTES, type Source } from '../config/import/convert.js'
 import { formatReport } from '../config/import/report.js'
+import { importDiff } from './import-diff.js'
+
+/** Where stdout is no terminal. */
+const DIFF_COLUMNS = 140
 
 interface ImportOptions {
   readonly keepalived: string | undefined
   readonly haproxy: string | undefined
   readonly output: string | undefined
   readonly force: boolean
+  readonly diff?: boolean
 }
 
 /** `vipd import`: the old files in, YAML on stdout or in a file, the report on stderr. 0 done, 1 it failed, 2 not understood. */
@@ -21,6 +26,11 @@ export const importCommand: CommandModule<object, ImportOptions> = {
       .option('haproxy', { type: 'string', requiresArg: true, describe: 'The haproxy.cfg to read' })
       .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Write here instead of stdout' })
       .option('force', { type: 'boolean', default: false, describe: 'Overwrite the output file if it exists' })
+      .option('diff', {
+        type: 'boolean',
+        default: false,
+        describe: 'Lay the old files and the new one side by side on stdout'
+      })
       .example(
         'vipd import --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg -o vipd.yaml',
         ''
@@ -31,7 +41,13 @@ export const importCommand: CommandModule<object, ImportOptions> = {
 }
 
 /** The command without yargs; its exit code. */
-export async function runImport({ keepalived, haproxy, output, force }: ImportOptions): Promise<0 | 1 | 2> {
+export async function runImport({
+  keepalived,
+  haproxy,
+  output,
+  force,
+  diff = false
+}: ImportOptions): Promise<0 | 1 | 2> {
   if (keepalived === undefined && haproxy === undefined) {
     say('vipd import: give it a file: --keepalived FILE, --haproxy FILE, or both\n')
     return 2
@@ -43,12 +59,21 @@ export async function runImport({ keepalived, haproxy, output, force }: ImportOp
   say(formatReport(conversion.notes, conversion.carried, { colour: process.stderr.isTTY === true }))
   switch (conversion.outcome) {
     case 'done':
-      return await deliver(conversion, output, force)
+      if (diff) showDiff(first, second, conversion)
+      // Two things on stdout could not be told apart by a program.
+      return diff && output === undefined ? 0 : await deliver(conversion, output, force)
     case 'refused':
       return 1
     case 'unreadable':
       return 2
   }
+}
+
+function showDiff(keepalived: Source | undefined, haproxy: Source | undefined, conversion: Conversion): void {
+  const sources = [keepalived, haproxy].filter((one) => one !== undefined)
+  const { isTTY, columns } = process.stdout
+  const isColoured = isTTY === true && !process.env['NO_COLOR']
+  process.stdout.write(importDiff(sources, conversion, { columns: columns ?? DIFF_COLUMNS, isColoured }))
 }
 
 const say = (text: string): void => {

@@ -1,5 +1,6 @@
 import type { Status } from '../admin/status.js'
 import { groupLines, instanceLines } from './instance-table.js'
+import { peerLines } from './peer-table.js'
 import { serviceLines } from './service-table.js'
 import { type Paint, painter, span, wrap } from './text.js'
 
@@ -18,6 +19,7 @@ export function statusTable(status: Status, { isColoured, now }: TableOptions): 
     ...status.vrrp.flatMap((one) => ['', ...instanceLines(one, paint, now)]),
     ...groupLines(status, paint),
     ...status.proxy.flatMap((one) => ['', ...serviceLines(one, paint, now)]),
+    ...peerLines(status, paint, now),
     ...problemLines(status, paint)
   ].join('\n')}\n`
 }

@@ -97,12 +97,17 @@ const notifyCommands = (notify: Notify, at: Path): Command[] => {
   )
 }
 
-const keyFilesOf = (config: Config): { readonly path: Path; readonly file: string }[] =>
-  config.vrrp.flatMap((one, i) =>
-    (one.authHmac?.keys ?? []).flatMap(({ file }, k) =>
-      file === null ? [] : [{ path: ['vrrp', i, 'auth_hmac', 'key', k, 'file'], file }]
+const keyFilesOf = (config: Config): { readonly path: Path; readonly file: string }[] => {
+  const common = config.peers?.key.file ?? null
+  return [
+    ...(common === null ? [] : [{ path: ['peers', 'key_file'], file: common }]),
+    ...config.vrrp.flatMap((one, i) =>
+      (one.authHmac?.keys ?? []).flatMap(({ file }, k) =>
+        file === null ? [] : [{ path: ['vrrp', i, 'auth_hmac', 'key', k, 'file'], file }]
+      )
     )
-  )
+  ]
+}
 
 /** The checks of all servers, each with where a key of it stands. */
 function checksOf(

@@ -2,6 +2,7 @@ import { addressProblems, sharedAddresses } from './address-rules.js'
 import { authProblems } from './auth-rules.js'
 import { globalProblems } from './global-rules.js'
 import { groupProblems } from './group-rules.js'
+import { peerProblems } from './peer-rules.js'
 import { duplicates, errorAt, type Problem, sameNames } from './problem.js'
 import { proxyProblems } from './proxy-rules.js'
 import type { Config } from './schema.js'
@@ -18,6 +19,7 @@ export function crossCheck(config: Config, written: Written = writtenIn(undefine
   const virtual = holders(config)
   return [
     ...globalProblems(config),
+    ...peerProblems(config, virtual),
     ...sameNames(config.scripts, 'vrrp_script', 'script'),
     ...sameNames(config.trackFiles, 'vrrp_track_file', 'file'),
     ...sameNames(config.trackProcesses, 'vrrp_track_process', 'process'),

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { duration, hostPort, integer, map, word } from './fields.js'
 import { globalDefs } from './global-schema.js'
+import { peers } from './peers-schema.js'
 import { service } from './service-schema.js'
 import { syslog } from './syslog-schema.js'
 import { trackFile, trackProcess, trackScript } from './track-schema.js'
@@ -44,6 +45,7 @@ export const configSchema = map(
     hard_stop_after: duration('ms', 0, DAY_MS)
       .default(5000)
       .describe('On stop, sessions that are not on a VIP may end by themselves for this long'),
+    peers: peers.optional().describe('The other nodes, and the authenticated channel to them. Absent: none'),
     global_defs: globalDefs.prefault({}),
     vrrp_script: z.array(trackScript, { error: () => 'must be a list of scripts' }).default([]),
     vrrp_track_file: z.array(trackFile, { error: () => 'must be a list of files' }).default([]),
@@ -52,7 +54,7 @@ export const configSchema = map(
     vrrp: z.array(vrrpInstance, { error: () => 'must be a list of VRRP instances' }).default([]),
     proxy: z.array(service, { error: () => 'must be a list of services' }).default([])
   },
-  'admin, log, global_defs, vrrp, proxy'
+  'admin, log, peers, global_defs, vrrp, proxy'
 ).transform((raw) => ({
   admin: raw.admin,
   logLevel: raw.log.level,
@@ -61,6 +63,8 @@ export const configSchema = map(
   maxconn: raw.maxconn,
   threads: raw.nbthread,
   hardStopAfterMs: raw.hard_stop_after,
+  /** null: no channel. */
+  peers: raw.peers ?? null,
   global: raw.global_defs,
   scripts: raw.vrrp_script,
   trackFiles: raw.vrrp_track_file,
@@ -77,4 +81,5 @@ export type GroupConfig = Config['groups'][number]
 export type ServiceConfig = Config['proxy'][number]
 export type ServerConfig = ServiceConfig['servers'][number]
 export type { AgentConfig, CheckConfig, HttpCheck } from './check-schema.js'
+export type { PeersConfig } from './peers-schema.js'
 export type { SyslogConfig } from './syslog-schema.js'

@@ -31,6 +31,8 @@ export interface Ports {
   readonly addon: Addon
   readonly clock: Clock
   readonly log: Log
+  /** These virtual addresses are held now, and the link has been told. */
+  readonly onHeld: (addresses: readonly string[]) => void
 }
 
 /** Everything that a configuration stands for, made and introduced to each other. */
@@ -63,7 +65,7 @@ export interface Parts {
 }
 
 /** Makes the real objects. Nothing is started. */
-export function build(config: Config, { addon, clock, log }: Ports): Parts {
+export function build(config: Config, { addon, clock, log, onHeld }: Ports): Parts {
   const today = (): Date => new Date()
   const history = new History()
   const forwarding = new Forwarding()
@@ -112,7 +114,8 @@ export function build(config: Config, { addon, clock, log }: Ports): Parts {
     onTransition: narrator.onTransition,
     onPriority: narrator.onPriority,
     onGroup: narrator.onGroup,
-    onCondition: narrator.onCondition
+    onCondition: narrator.onCondition,
+    onHeld
   })
 
   services.configure(config)

@@ -24,14 +24,15 @@ import type { Syslog } from '../os/syslog.js'
 import type { Systemd } from '../os/systemd.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import { build, type Parts, type Ports } from './build.js'
-import { type Keys, virtualAddresses } from './election.js'
+import { virtualAddresses } from './election.js'
 import { EventFile, eventFileOf } from './event-file.js'
 import { startHeart } from './heart.js'
 import { hostChecks } from './host-checks.js'
-import { loadKeys } from './keys.js'
+import { type LoadedKeys, loadKeys } from './keys.js'
 import { takeAddressLock } from './lock.js'
 import { Meter } from './meter.js'
 import { Operator } from './operator.js'
+import { Peering } from './peering.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
 import { mergeForReload } from './reload.js'
 import { SessionRecorder } from './session-recorder.js'
@@ -46,7 +47,7 @@ export interface DaemonSettings {
   readonly problems: readonly string[]
 }
 
-export interface DaemonPorts extends Ports {
+export interface DaemonPorts extends Omit<Ports, 'onHeld'> {
   readonly log: RootLog
   readonly systemd: Systemd
   /** Where the log goes besides stdout. */
@@ -69,6 +70,7 @@ export class Daemon implements Control {
   readonly #operator: Operator
   readonly #recorder: SessionRecorder
   readonly #eventFile: EventFile
+  readonly #peering: Peering
   readonly #meter = new Meter()
   readonly #timers: Timer[] = []
   /** What is in force. */
@@ -83,8 +85,9 @@ export class Daemon implements Control {
     this.#ports = ports
     this.#systemd = ports.systemd
     requireCapabilities(settings.config, ports.addon.missingCapabilities())
-    this.#parts = build(settings.config, ports)
+    this.#parts = build(settings.config, { ...ports, onHeld: (addresses) => this.#peering.held(addresses) })
     const { services, plane, history } = this.#parts
+    this.#peering = new Peering({ ...ports, plane, version: settings.version, status: () => this.status() })
     this.#operator = new Operator({ ...ports, services, plane, history, today: () => new Date() })
     this.#recorder = new SessionRecorder({
       ...ports,
@@ -108,10 +111,10 @@ export class Daemon implements Control {
     await this.#admin.listenUnix(config.admin.socket)
     if (config.admin.listen !== undefined)
       await this.#admin.listenTcp(config.admin.listen.host, config.admin.listen.port)
-    const { keys, problems: keyProblems } = await loadKeys(config, process.env)
-    if (keyProblems.length > 0) throw new VipdError('KEY_UNREADABLE', keyProblems.join('; '))
+    const loaded = await loadKeys(config, process.env)
+    if (loaded.problems.length > 0) throw new VipdError('KEY_UNREADABLE', loaded.problems.join('; '))
     await this.#startNetlink()
-    await this.#apply(config, keys)
+    await this.#apply(config, loaded)
     // A SIGTERM may have come meanwhile: what has been stopped is not started.
     if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
@@ -157,6 +160,7 @@ export class Daemon implements Control {
         state: role,
         group: members
       })),
+      peers: this.#peering.status(),
       notify: { ...this.#parts.notifier.counters },
       proxy: this.#parts.services.snapshots(counters),
       log: { ...this.#recorder.status(counters), syslog: this.#ports.syslog.map(({ status }) => status) },
@@ -222,7 +226,7 @@ export class Daemon implements Control {
     const { verdict, next } = await this.#read()
     if (next === undefined || this.#stopping !== undefined) return verdict
     // Keys are read again although the file names the same: that is how they are rotated.
-    await this.#apply(next.config, next.keys)
+    await this.#apply(next.config, next.loaded)
     this.#config = next.config
     this.#recorder.configure(next.config)
     this.#loadedAt = new Date()
@@ -230,20 +234,20 @@ export class Daemon implements Control {
   }
 
   /** The file as it is now; without `next` it is not valid. */
-  async #read(): Promise<{ readonly verdict: ReloadVerdict; readonly next?: { config: Config; keys: Keys } }> {
+  async #read(): Promise<{ readonly verdict: ReloadVerdict; readonly next?: { config: Config; loaded: LoadedKeys } }> {
     const { path } = this.#settings
-    const loaded = await loadConfig(path, hostChecks)
-    const problems = loaded.problems.map((problem) => formatProblem(path, problem))
+    const file = await loadConfig(path, hostChecks)
+    const problems = file.problems.map((problem) => formatProblem(path, problem))
     const invalid = { verdict: 'invalid', applied: [], changes: [] } as const
-    if (loaded.config === undefined || this.#stopping !== undefined) return { verdict: { ...invalid, problems } }
-    const { keys, problems: keyProblems } = await loadKeys(loaded.config, process.env)
-    if (keyProblems.length > 0) return { verdict: { ...invalid, problems: [...problems, ...keyProblems] } }
-    const { config, applied, changes } = mergeForReload(this.#config, loaded.config, this.#parts.planned)
+    if (file.config === undefined || this.#stopping !== undefined) return { verdict: { ...invalid, problems } }
+    const loaded = await loadKeys(file.config, process.env)
+    if (loaded.problems.length > 0) return { verdict: { ...invalid, problems: [...problems, ...loaded.problems] } }
+    const { config, applied, changes } = mergeForReload(this.#config, file.config, this.#parts.planned)
     const verdict = changes.length > 0 ? 'needs-restart' : applied.length > 0 ? 'applied' : 'unchanged'
-    return { verdict: { verdict, problems, applied, changes }, next: { config, keys } }
+    return { verdict: { verdict, problems, applied, changes }, next: { config, loaded } }
   }
 
-  async #apply(config: Config, keys: Keys): Promise<void> {
+  async #apply(config: Config, { keys, common }: LoadedKeys): Promise<void> {
     const { users, narrator, notifier, services, trackers, election } = this.#parts
     await users.configure(config)
     narrator.configure(config)
@@ -253,6 +257,7 @@ export class Daemon implements Control {
     // In one go: an instance is judged by what its own configuration tracks, and by who listens on its addresses.
     services.configure(config)
     trackers.configure(config)
+    this.#peering.configure(config, common)
     await election.configure(config, keys)
   }
 
@@ -304,6 +309,7 @@ export class Daemon implements Control {
     this.#systemd.stopping()
     for (const timer of this.#timers) timer.cancel()
     this.#parts.away.stop()
+    this.#peering.stop()
     const limitMs = this.#config.hardStopAfterMs
     const limit = clock.after(limitMs + STOP_SLACK_MS, () => {
       log.error({}, 'stopping took too long')

@@ -17,7 +17,7 @@ import type { Trackers } from './trackers.js'
 export type Keys = ReadonlyMap<string, readonly HmacKey[]>
 
 export interface ElectionPorts
-  extends Pick<InstancePorts, 'sendFrame' | 'openArp' | 'isRouter' | 'sender' | 'today' | 'onCondition'> {
+  extends Pick<InstancePorts, 'sendFrame' | 'openArp' | 'isRouter' | 'sender' | 'today' | 'onCondition' | 'onHeld'> {
   readonly clock: Clock
   readonly log: Log
   readonly netlink: Netlink

@@ -6,18 +6,35 @@ import type { Keys } from './election.js'
 /** The keys of every instance, read anew: by the instance's name. */
 export interface LoadedKeys {
   readonly keys: Keys
+  /** The key that all nodes have in common; null: there is no channel between them. */
+  readonly common: Uint8Array | null
   /** Why some cannot be had, as sentences. */
   readonly problems: readonly string[]
 }
 
-export async function loadKeys(config: Pick<Config, 'vrrp'>, environment: NodeJS.ProcessEnv): Promise<LoadedKeys> {
+export async function loadKeys(
+  config: Pick<Config, 'vrrp' | 'peers'>,
+  environment: NodeJS.ProcessEnv
+): Promise<LoadedKeys> {
   const keys = new Map<string, readonly HmacKey[]>()
   const problems: string[] = []
   for (const instance of config.vrrp) {
     const found = await keysOf(instance, environment, problems)
     keys.set(instance.name, found)
   }
-  return { keys, problems }
+  return { keys, common: await commonKey(config.peers, environment, problems), problems }
+}
+
+async function commonKey(
+  peers: Config['peers'],
+  environment: NodeJS.ProcessEnv,
+  problems: string[]
+): Promise<Uint8Array | null> {
+  if (peers === null) return null
+  const read = await readKey(peers.key, environment)
+  if (read.ok) return read.secret
+  problems.push(`peers: ${read.why}`)
+  return null
 }
 
 async function keysOf(

@@ -19,7 +19,7 @@ export const sessionsWanted = ({ maxconn, proxy }: Pick<Config, 'maxconn' | 'pro
  * @param planned sessions at once that the data plane was made for: it is made once, with its threads and descriptors
  */
 export function mergeForReload(before: Config, after: Config, planned: number): Merged {
-  const config = { ...before, ...electionOf(before, after), ...proxyOf(before, after, planned) }
+  const config = { ...before, peers: after.peers, ...electionOf(before, after), ...proxyOf(before, after, planned) }
   const applied = diffConfig(before, config)
   return { config, applied, changes: [...diffConfig(config, after), ...growth(config, planned)] }
 }

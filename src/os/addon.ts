@@ -11,6 +11,8 @@ import type { DataPlaneEvent, DataPlaneOptions, NativeDataPlane } from './plane.
 export interface Addon {
   /** Sends one whole Ethernet frame on an interface (AF_PACKET). Needs CAP_NET_RAW. */
   sendFrame(interfaceIndex: number, frame: Buffer): void
+  /** Sends one whole IP packet, header and all, to where its header says; its source need not be here. Needs CAP_NET_RAW. Never blocks. */
+  sendIp(packet: Buffer): void
   /** Sends one datagram to a unix socket; a path that begins with '@' is in the abstract namespace. Never blocks. */
   unixDgramSend(path: string, payload: Buffer): void
   /** Marks every descriptor above 2 close-on-exec (raw-socket opens its own without). */

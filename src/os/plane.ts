@@ -202,6 +202,11 @@ export interface NativeDataPlane {
   /** Living sessions, oldest first. `done` is called once, unless the plane is stopped first. Throws EAGAIN where 256 such questions wait. */
   sessions(filter: SessionFilter, done: (sessions: readonly LiveSession[]) => void): void
   /**
+   * Who is connected with whom, of established sessions over IP: 36 bytes each, the client's address and port, then the
+   * listener's, in network order, IPv4 as ::ffff:0:0/96. The oldest `most` of each thread, at most 65,536. As `sessions` otherwise.
+   */
+  endpoints(most: number, done: (endpoints: Buffer) => void): void
+  /**
    * Ends one session, as haproxy's `shutdown session` (RST to the server, FIN to the client, termination state K).
    * It goes on if it has had a byte in the last `quietMs`. No word comes back: its record and the counters tell.
    */

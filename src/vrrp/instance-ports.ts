@@ -34,6 +34,8 @@ export interface InstancePorts extends Pick<DiagnosisPorts, 'openArp' | 'onCondi
   readonly today: () => Date
   readonly onTransition: (transition: Transition) => void
   readonly onPriority: (priority: number) => void
+  /** These addresses are held by this instance now, and the link has been told. */
+  readonly onHeld: (addresses: readonly string[]) => void
 }
 
 /** What an instance hangs on, as it is now. */

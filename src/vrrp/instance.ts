@@ -61,13 +61,12 @@ export class Instance implements Listener, Member {
     this.#startedAt = ports.clock.now()
     this.#local = localOf(setup)
     this.#rivals = new Rivals(ports.clock)
-    const { clock } = ports
     this.#diagnosis = new Diagnosis(config.name, {
       ...ports,
       log: this.#log,
       lease: () => leaseSeconds(this.#setup.config)
     })
-    this.#timers = new Timers(clock)
+    this.#timers = new Timers(ports.clock)
     this.#voice = new Voice(ports, {
       setup: () => this.#setup,
       source: () => this.#own(),
@@ -83,13 +82,13 @@ export class Instance implements Listener, Member {
     this.#addresses = new Addresses(leaseSeconds(config), {
       kernel: ports.kernel,
       log: this.#log,
-      now: clock.now,
+      now: ports.clock.now,
       onHeld: (fresh) => this.#onHeld(fresh),
       onRefused: (reason) => this.#onRefused(reason)
     })
     this.#addresses.set(addressesOf(config))
     this.#renewal = new Renewal({
-      clock,
+      clock: ports.clock,
       lastSentAt: () => this.#voice.lastSentAt,
       advertIntMs: () => this.#setup.config.advertIntMs,
       mayRenew: () => this.#isStillMaster(),
@@ -380,6 +379,7 @@ export class Instance implements Listener, Member {
     this.#announcer.announce(this.#whereabouts(fresh))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
     if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
+    this.#ports.onHeld(fresh.map(({ address }) => address))
   }
 
   #whereabouts(addresses: readonly VirtualAddress[]): Whereabouts[] {

@@ -52,6 +52,8 @@ export class FakeElection {
   trackedOf: (config: Pick<VrrpConfig, 'track'>) => Tracked[] = () => []
   /** How wrong its wall clock is. */
   wrongByMs = 0
+  /** Virtual addresses, each time that it held one newly. */
+  readonly announced: string[] = []
   /** The words by which the kernel refuses the next sockets. */
   socketRefusal: string | undefined
 
@@ -92,7 +94,8 @@ export class FakeElection {
         this.transitions.push({ ...transition, name: instance, at: this.clock.now() }),
       onPriority: ({ name: instance }, priority) => this.priorities.push({ name: instance, priority }),
       onGroup: (group, from, to) => this.groups.push(`${group} ${from} ${to}`),
-      onCondition: (instance, what, condition) => this.conditions.push({ name: instance, what, condition })
+      onCondition: (instance, what, condition) => this.conditions.push({ name: instance, what, condition }),
+      onHeld: (addresses) => this.announced.push(...addresses)
     })
     // As daemon/build.ts.
     this.kernel.onChange = () => this.election.refresh()

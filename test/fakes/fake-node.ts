@@ -97,6 +97,7 @@ export class FakeNode {
         today: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now()),
         onTransition: (transition) => this.transitions.push(transition),
         onPriority: () => undefined,
+        onHeld: () => undefined,
         onCondition: (_, what, { name: condition }) => this.conditions.push(`${what} ${condition}`)
       }
     )

@@ -1,4 +1,5 @@
 import type { Status } from '../../src/admin/status.js'
+import type { PeersStatus } from '../../src/peers/peers.js'
 import type { ServerSnapshot } from '../../src/proxy/snapshot.js'
 import { newCounters } from '../../src/vrrp/counters.js'
 
@@ -77,6 +78,7 @@ export const status = (): Status => ({
     }
   ],
   vrrp_sync_group: [],
+  peers: null,
   notify: {},
   proxy: [
     {
@@ -152,4 +154,55 @@ export const status = (): Status => ({
     netlink_overruns: 0,
     advert_sender_real_time: true
   }
+})
+
+/** Two other nodes: one that is well, one that has lost power. */
+export const peers = (): PeersStatus => ({
+  listen: '10.32.137.20:8405',
+  error: null,
+  refused: { stranger: 2, key: 0, silent: 0, protocol: 0, malformed: 0, truncated: 0 },
+  tickled: 4,
+  nodes: [
+    {
+      address: '10.32.137.27:8405',
+      view: {
+        node: 'master02',
+        version: '0.1.0',
+        uptime_s: 93_000,
+        vrrp: [
+          {
+            name: 'VI_1',
+            virtual_router_id: 88,
+            state: 'BACKUP',
+            since: ago(93_000),
+            effective_priority: 88,
+            virtual_ipaddress: []
+          }
+        ],
+        proxy: [
+          {
+            name: 'https-apiserver',
+            sessions: 0,
+            servers: [
+              { name: 'apiserver01', status: 'UP' },
+              { name: 'apiserver02', status: 'UP' },
+              { name: 'apiserver03', status: 'DOWN' }
+            ]
+          }
+        ]
+      },
+      heard_at: ago(1),
+      is_heard: true,
+      error: null,
+      clients: 0
+    },
+    {
+      address: '10.32.138.27:8405',
+      view: null,
+      heard_at: null,
+      is_heard: false,
+      error: 'connect EHOSTUNREACH 10.32.138.27:8405',
+      clients: 12
+    }
+  ]
 })

@@ -53,6 +53,28 @@ t.test('living sessions', async (t) => {
     t.equal(new Set(all.map((one) => one.id)).size, 9)
   })
 
+  t.test('as endpoints, 36 bytes each: client and listener of those that are established', async (t) => {
+    const b = bench(t, { threads: 2 })
+    const [port, full] = [await freePort(), await freePort()]
+    const server = await serveName(t, 'x')
+    await b.put(table(port, [portOf(server)]))
+    await b.put({ ...table(full, [await blackHole(t)], { connectTimeoutMs: 60_000 }), id: 2 })
+    const clients = [await answered(t, port), await answered(t, port)]
+    await connect(t, full)
+    const endpoints = await new Promise<Buffer>((resolve) => b.plane.endpoints(65_536, resolve))
+    t.equal(endpoints.length, 2 * 36, 'the one that is still connecting is not among them')
+    const found = [0, 36].map((from) => {
+      const one = endpoints.subarray(from, from + 36)
+      t.equal(one.subarray(0, 16).toString('hex'), '00000000000000000000ffff7f000001')
+      t.equal(one.subarray(18, 34).toString('hex'), '00000000000000000000ffff7f000001')
+      t.equal(one.readUInt16BE(34), port)
+      return one.readUInt16BE(16)
+    })
+    t.strictSame(found.sort(), clients.map(({ socket }) => socket.localPort ?? 0).sort())
+    const one = await new Promise<Buffer>((resolve) => b.plane.endpoints(0, resolve))
+    t.equal(one.length, 0, 'at most as many as asked for')
+  })
+
   t.test('in every state', async (t) => {
     const b = bench(t, { threads: 1 })
     const [one, two] = [await freePort(), await freePort()]

@@ -7,7 +7,7 @@ import { AdminServer } from '../../src/admin/server.js'
 import type { Control, Status } from '../../src/admin/status.js'
 import { type Clock, systemClock } from '../../src/base/clock.js'
 import { fakeControl } from '../fakes/control.js'
-import { status } from '../fakes/status.js'
+import { peers, status } from '../fakes/status.js'
 import { whyNoLab } from '../lab/packages.js'
 import { poll } from '../lab/wait.js'
 
@@ -61,7 +61,7 @@ function moving(): {
         servers
       }
     })
-    return change({ ...one, proxy })
+    return change({ ...one, proxy, peers: peers() })
   }
   const events = [
     ['info', 'vrrp', 'VI_1', 'state', { from: 'BACKUP', to: 'MASTER', reason: 'master down' }],
@@ -130,6 +130,11 @@ t.test('the status page', { skip }, async (t) => {
       t.match(await textOf(page, '#vrrp'), /VI_1\s+MASTER\s+10\.32\.255\.99\/32 held here/)
       t.match(await textOf(page, '#proxy'), /https-apiserver\s+serving/)
       t.match(await textOf(page, '#proxy'), /apiserver03(?:.|\n)*DOWN(?:.|\n)*found dead: L4CON ECONNREFUSED/)
+      t.match(await textOf(page, '#nodes'), /master02\s+VI_1 BACKUP since .* priority 88/)
+      t.match(
+        await textOf(page, '#nodes'),
+        /10\.32\.138\.27:8405\s+never heard\s+it cannot be told anything: connect EHOSTUNREACH/
+      )
       t.match(await textOf(page, '#events'), /server down server=apiserver03/)
       await until(page, "document.querySelector('svg.spark path').getAttribute('d').split('L').length >= 60")
       const overflow = await page.evaluate(

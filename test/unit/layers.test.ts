@@ -68,7 +68,7 @@ t.test('the imports were found', async (t) => {
 const SCHEMA = [
   'config/fields.ts',
   'config/schema.ts',
-  ...['bind', 'check', 'global', 'hmac', 'server', 'service', 'syslog', 'track', 'vip', 'vrrp'].map(
+  ...['bind', 'check', 'global', 'hmac', 'peers', 'server', 'service', 'syslog', 'track', 'vip', 'vrrp'].map(
     (name) => `config/${name}-schema.ts`
   )
 ]
@@ -81,15 +81,16 @@ const MAY: Readonly<Record<string, { readonly run: readonly string[]; readonly t
   health: { run: ['base'], type: ['config', 'os'] },
   track: { run: ['health', 'base'], type: ['config', 'os'] },
   notify: { run: ['base'], type: ['config', 'os'] },
+  peers: { run: ['base'], type: ['config', 'os'] },
   vrrp: { run: ['health', 'base'], type: ['config', 'os'] },
   proxy: { run: ['health', 'base'], type: ['config', 'os'] },
-  admin: { run: ['base'], type: ['vrrp', 'proxy'] },
+  admin: { run: ['base'], type: ['vrrp', 'proxy', 'peers'] },
   daemon: {
-    run: ['admin', 'vrrp', 'proxy', 'track', 'notify', 'health', 'config', 'os', 'base'],
+    run: ['admin', 'vrrp', 'proxy', 'track', 'notify', 'peers', 'health', 'config', 'os', 'base'],
     type: []
   },
   doctor: { run: ['vrrp', 'config', 'os', 'base'], type: [] },
-  cli: { run: ['daemon', 'doctor', 'admin', 'config', 'base'], type: ['vrrp', 'proxy'] }
+  cli: { run: ['daemon', 'doctor', 'admin', 'config', 'base'], type: ['vrrp', 'proxy', 'peers'] }
 }
 
 for (const [folder, may] of Object.entries(MAY)) {
@@ -229,6 +230,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config/load.ts', 'config/position.ts', 'config/import/', 'doctor/look/kubernetes.ts'],
   yargs: ['cli/'],
   'yargs/helpers': ['cli/main.ts'],
+  'string-width': ['cli/import-diff.ts'],
   zod: [...SCHEMA, 'config/issues.ts', 'config/sound.ts', 'config/import/'],
   netlink: ['os/netlink.ts', 'os/rtnetlink.ts'],
   'raw-socket': ['os/icmp.ts', 'os/raw-ip.ts'],

@@ -27,14 +27,14 @@ function keep(key, value) {
 }
 
 function spark(key, value, label, unit = '') {
-  const values = keep(key, value)
+  const values = value === undefined ? (series.get(key) ?? []) : keep(key, value)
   const ns = 'http://www.w3.org/2000/svg'
   const svg = document.createElementNS(ns, 'svg')
   svg.setAttribute('viewBox', `0 0 ${KEPT - 1} 100`)
   svg.setAttribute('preserveAspectRatio', 'none')
   svg.setAttribute('class', 'spark')
   svg.setAttribute('role', 'img')
-  const top = Math.max(...values)
+  const top = Math.max(0, ...values)
   svg.setAttribute(
     'aria-label',
     `${label}: now ${short(value)}${unit}, at most ${short(top)}${unit} in the last two minutes`
@@ -42,12 +42,13 @@ function spark(key, value, label, unit = '') {
   const path = document.createElementNS(ns, 'path')
   const from = KEPT - values.length
   const points = values.map((one, i) => `${from + i},${(96 - (top > 0 ? (one / top) * 92 : 0)).toFixed(1)}`)
-  path.setAttribute('d', points.length === 1 ? `M${points[0]}h0.1` : `M${points.join('L')}`)
+  if (points.length > 0) path.setAttribute('d', points.length === 1 ? `M${points[0]}h0.1` : `M${points.join('L')}`)
   svg.append(path)
   return svg
 }
 
 function short(value) {
+  if (value === undefined) return '–'
   if (value >= 1e9) return `${(value / 1e9).toFixed(1)}G`
   if (value >= 1e6) return `${(value / 1e6).toFixed(1)}M`
   if (value >= 1e4) return `${(value / 1e3).toFixed(0)}k`
@@ -72,9 +73,9 @@ function span(seconds) {
 const ago = (iso, now) => `${span(Math.max(0, Math.floor((now - Date.parse(iso)) / 1000)))} ago`
 const pill = (text, kind) => el('span', { class: `pill ${kind}` }, text)
 
-/** Of a counter, in a second; the first time, and after a restart, nothing is known. */
+/** Of a counter, in a second; the first time, and after a restart, nothing is known: undefined. */
 function rate(now, then, seconds) {
-  return then === undefined || now < then || seconds <= 0 ? 0 : (now - then) / seconds
+  return then === undefined || now < then || seconds <= 0 ? undefined : (now - then) / seconds
 }
 
 function drawInstance(one, now) {
@@ -110,6 +111,54 @@ function drawInstance(one, now) {
   )
 }
 
+function drawPeer(one, now) {
+  const { view } = one
+  const heard = one.heard_at === null ? 'never heard' : `heard ${ago(one.heard_at, now)}`
+  const kinds = { MASTER: 'good', BACKUP: '', FAULT: 'bad', INIT: 'warn' }
+  const state = one.is_heard ? undefined : pill(heard, 'warn')
+  const name = el('h3', {}, view === null ? one.address : view.node, state)
+  const trouble =
+    one.error === null
+      ? undefined
+      : el('ul', { class: 'told' }, el('li', {}, `it cannot be told anything: ${one.error}`))
+  if (view === null) return el('article', { class: 'card' }, name, trouble)
+  const addresses = view.vrrp.flatMap((instance) => instance.virtual_ipaddress)
+  return el(
+    'article',
+    { class: 'card' },
+    name,
+    ...view.vrrp.map((instance) =>
+      el(
+        'p',
+        {},
+        `${instance.name} `,
+        pill(instance.state, kinds[instance.state] ?? ''),
+        ` since ${ago(instance.since, now)}, priority ${instance.effective_priority}`
+      )
+    ),
+    addresses.length > 0 ? el('p', {}, `holds ${addresses.join(', ')}`) : undefined,
+    ...view.proxy.map((service) => {
+      const down = service.servers.filter(({ status }) => status !== 'UP')
+      const up = `${service.servers.length - down.length} of ${service.servers.length} servers UP`
+      const which = down.length === 0 ? '' : ` (${down.map((server) => `${server.name} ${server.status}`).join(', ')})`
+      return el('p', {}, `${service.name}: ${service.sessions} sessions, ${up}${which}`)
+    }),
+    el('p', {}, `${one.address}, version ${view.version}, up ${span(view.uptime_s)}`),
+    trouble
+  )
+}
+
+/** Why the channel does not carry what it should. */
+function peerProblems(peers) {
+  const refused = Object.entries(peers.refused).filter(([, count]) => count > 0)
+  return [
+    ...(peers.error === null ? [] : [`other nodes cannot come in at ${peers.listen}: ${peers.error}`]),
+    ...(refused.length === 0
+      ? []
+      : [`peer channel, not listened to: ${refused.map(([why, count]) => `${why} ${count}`).join(', ')}`])
+  ]
+}
+
 function cell(label, content, kind) {
   const isEmpty = content === undefined || content === ''
   return el(
@@ -141,7 +190,7 @@ function drawServer(service, one, then, seconds, now) {
     cell('Sessions', String(one.sessions.current), 'number'),
     cell('Sessions, 2 min', spark(`${key} sessions`, one.sessions.current, `sessions of ${key}`)),
     cell('New/s', short(rate(one.sessions.total, then?.sessions.total, seconds)), 'number'),
-    cell('Out/s', `${short(rate(one.bytes_out, then?.bytes_out, seconds))}B`, 'number'),
+    cell('Out/s', `${short(rate(one.bytes_out, then?.bytes_out, seconds))} B`, 'number'),
     cell('Why', why, 'why')
   )
 }
@@ -243,8 +292,11 @@ function draw(status) {
   byId('about').textContent = `version ${status.version}, up ${span(status.uptime_s)}, pid ${status.pid}`
   put('vrrp', ...status.vrrp.map((one) => drawInstance(one, now)))
   put('proxy', ...status.proxy.map((one) => drawService(one, then(one.name), seconds, now)))
+  byId('nodes').hidden = !status.peers
+  put('peers', ...(status.peers?.nodes ?? []).map((one) => drawPeer(one, now)))
   const problems = [
     ...status.config.problems,
+    ...(status.peers ? peerProblems(status.peers) : []),
     ...(status.process.data_plane_alive ? [] : ['the data plane stands still'])
   ]
   byId('problems').hidden = problems.length === 0

@@ -3,7 +3,7 @@ import { importKeepalived } from './keepalived.js'
 import { createReport, isFailure, type Note, type Report } from './report.js'
 import { MISSING, validate } from './validate.js'
 import type { Entry } from './yaml-tree.js'
-import { writeYaml } from './yaml-writer.js'
+import { writeYaml, type YamlLine } from './yaml-writer.js'
 
 /** A file as it was read. */
 export interface Source {
@@ -17,9 +17,13 @@ export interface Conversion {
   /** refused: an include or the like, or nothing to carry over. unreadable: not understood. YAML is there only when done. */
   readonly outcome: 'done' | 'refused' | 'unreadable'
   readonly yaml: string
+  /** The same, line by line, with where each comes from. */
+  readonly lines: readonly YamlLine[]
   readonly notes: readonly Note[]
   /** Lines of the old files that are in the YAML. */
   readonly carried: number
+  /** Whether a line of a file is one of them, though none of the YAML’s may come from it alone. */
+  readonly isCarried: (file: string, line: number) => boolean
 }
 
 /** A file longer than this is not read: nobody writes one by hand. */
@@ -52,9 +56,13 @@ export function convert(keepalived: Source | undefined, haproxy: Source | undefi
     })
   }
   const carried = parts.reduce((sum, { report }) => sum + report.carried, 0)
-  if (notes.some((note) => note.level === 'refused')) return { outcome: 'refused', yaml: '', notes, carried }
-  if (notes.some(isFailure)) return { outcome: 'unreadable', yaml: '', notes, carried }
-  return { outcome: 'done', yaml: writeYaml(header(keepalived, haproxy), root), notes, carried }
+  const isCarried = (file: string, line: number): boolean =>
+    parts.some(({ report }) => report.file === file && report.isCarried(line))
+  const told = { notes, carried, isCarried }
+  if (notes.some((note) => note.level === 'refused')) return { outcome: 'refused', yaml: '', lines: [], ...told }
+  if (notes.some(isFailure)) return { outcome: 'unreadable', yaml: '', lines: [], ...told }
+  const lines = writeYaml(header(keepalived, haproxy), root)
+  return { outcome: 'done', yaml: lines.map(({ text }) => `${text}\n`).join(''), lines, ...told }
 }
 
 interface Part {

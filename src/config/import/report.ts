@@ -24,6 +24,7 @@ export interface Report {
   readonly file: string
   readonly notes: readonly Note[]
   readonly carried: number
+  isCarried(line: number): boolean
   carry(at: Line): void
   add(level: Level, at: Line, subject: string, text: string): void
 }
@@ -41,6 +42,7 @@ export function createReport(file: string): Report {
     get carried() {
       return lines.size
     },
+    isCarried: (line) => lines.has(line),
     carry: ({ line }) => {
       lines.add(line)
     },

@@ -10,7 +10,7 @@ import type { Control, Status } from '../../../src/admin/status.js'
 import { History } from '../../../src/base/history.js'
 import { CONDITION_NAMES } from '../../../src/vrrp/conditions.js'
 import { fakeControl } from '../../fakes/control.js'
-import { status } from '../../fakes/status.js'
+import { peers, status } from '../../fakes/status.js'
 
 /** `name{labels}` → value, and the lines that are no samples. */
 function parse(text: string): { samples: Map<string, number>; comments: string[] } {
@@ -26,6 +26,18 @@ function parse(text: string): { samples: Map<string, number>; comments: string[]
 }
 const samplesOf = async (one: Status) => parse(await metricsText(one)).samples
 const VI = 'instance="VI_1"'
+
+t.test('the other nodes, and who was not listened to', async (t) => {
+  const samples = await samplesOf({ ...status(), peers: peers() })
+  t.equal(samples.get('vipd_peer_heard{peer="10.32.137.27:8405"}'), 1)
+  t.equal(samples.get('vipd_peer_heard{peer="10.32.138.27:8405"}'), 0)
+  t.equal(samples.get('vipd_peer_reached{peer="10.32.138.27:8405"}'), 0)
+  t.equal(samples.get('vipd_peer_clients{peer="10.32.138.27:8405"}'), 12)
+  t.equal(samples.get('vipd_peer_refused_total{reason="stranger"}'), 2)
+  t.equal(samples.get('vipd_tickles_sent_total'), 4)
+  const without = await samplesOf(status())
+  t.notOk([...without.keys()].some((name) => name.startsWith('vipd_peer')))
+})
 
 t.test('the instance of the seed', async (t) => {
   const samples = await samplesOf(status())

@@ -257,6 +257,7 @@ t.test('the cross wires', async (t) => {
         return { services: [], heartbeats: state.beats, eventsDropped: 0, recordsDropped: 0, bytesSpliced: 0 }
       }
       sessions(): void {}
+      endpoints(): void {}
       kill(): void {}
       records(): [] {
         return []
@@ -285,6 +286,7 @@ t.test('the cross wires', async (t) => {
     }
     const addon: Addon = {
       sendFrame: () => undefined,
+      sendIp: () => undefined,
       unixDgramSend: () => undefined,
       closeOnExec: () => undefined,
       raiseDescriptorLimit: () => descriptors,
@@ -297,7 +299,7 @@ t.test('the cross wires', async (t) => {
       DataPlane: FakeDataPlane
     }
     const config = configOf(yaml)
-    const parts = build(config, { addon, clock, log })
+    const parts = build(config, { addon, clock, log, onHeld: () => undefined })
     await parts.election.configure(config, new Map())
     return { parts, clock, log, made, tables, state, probes, tell: (event: DataPlaneEvent) => tell(event) }
   }
