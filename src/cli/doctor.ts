@@ -1,21 +1,21 @@
 import type { CommandModule } from 'yargs'
 import { EXIT } from './exit.js'
 import { loadOrExplain } from './load.js'
-import { configOption, socketOption } from './options.js'
+import { configOption, ownSocketOption } from './options.js'
 
 const LISTEN_S = 5
 
 /** `vipd doctor`: looks at this host and says what will hurt, why, and how to mend it; exit 1 if anything is wrong already. */
 export const doctorCommand: CommandModule<
   object,
-  { config: string; socket: string; json: boolean | undefined; listen: number }
+  { config: string; socket: string | undefined; json: boolean | undefined; listen: number }
 > = {
   command: 'doctor',
   describe: 'Look at this host: what will hurt, why, and how to mend it',
   builder: (yargs) =>
     yargs
       .option('config', { ...configOption, demandOption: false, default: '/etc/vipd/vipd.yaml' })
-      .option('socket', socketOption)
+      .option('socket', ownSocketOption)
       .option('listen', {
         type: 'number',
         default: LISTEN_S,
@@ -30,21 +30,22 @@ export const doctorCommand: CommandModule<
   handler: async ({ config: file, socket, json, listen }) => {
     const ready = await loadOrExplain(file)
     if (ready === undefined) return
-    const [{ diagnose }, { describeShortage }, { getStatus }, { doctorText }] = await Promise.all([
+    const [{ diagnose, openFiles }, { describeShortage }, { getStatus }, { doctorText }] = await Promise.all([
       import('../doctor/doctor.js'),
       import('../daemon/host.js'),
       import('../admin/client.js'),
       import('./doctor-text.js')
     ])
     // Whether one runs is no fault here.
-    const ownPid = await getStatus(socket).then(
+    const ownPid = await getStatus(socket ?? ready.config.admin.socket).then(
       (status) => status.pid,
       () => undefined
     )
     const isTerminal = process.stdout.isTTY === true
     if (isTerminal && json !== true) process.stderr.write(`listening for ${listen} s …\r`)
-    const shortage = describeShortage(ready.config)
+    const shortage = describeShortage(ready.config, await openFiles(ownPid))
     const diagnosis = await diagnose(ready.config, { listenMs: listen * 1000, ownPid, shortage })
+    if (isTerminal && json !== true) process.stderr.write('\r\x1b[K')
     const isColoured = isTerminal && !process.env['NO_COLOR']
     const report = json === true ? `${JSON.stringify({ schema: 1, config: file, ...diagnosis }, null, 2)}\n` : undefined
     process.stdout.write(report ?? doctorText(file, diagnosis, isColoured))

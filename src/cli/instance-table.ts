@@ -1,7 +1,8 @@
 import type { Status } from '../admin/status.js'
 import { formatDuration } from '../base/duration.js'
 import type { InstanceStatus } from '../vrrp/snapshot.js'
-import { ago, COLUMNS, flow, type Paint, printable, wrap } from './text.js'
+import { ago, flow, type Paint, printable, wrap } from './text.js'
+import { COLUMNS } from './width.js'
 
 const COLOURS = { MASTER: 'green', BACKUP: 'dim', INIT: 'dim', FAULT: 'red' } as const
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
+import { asciiUnlessUtf8 } from './ascii.js'
 import { checkCommand } from './check.js'
 import { doctorCommand } from './doctor.js'
 import { eventsCommand } from './events.js'
@@ -14,12 +15,15 @@ import { serverCommand } from './server.js'
 import { sessionsCommand } from './sessions.js'
 import { statusCommand } from './status.js'
 import { readVersion } from './version.js'
+import { COLUMNS } from './width.js'
 
 // A reader that goes away (`| head`) is no failure; a full disk is one, told in a sentence.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') process.stderr.write(`vipd: cannot write the output: ${error.message}\n`)
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed)
 })
+
+asciiUnlessUtf8(process.env, process.stdout, process.stderr)
 
 /** Names, options, help and exit codes; every command is a file of its own and loads what it needs when it runs. */
 await yargs(hideBin(process.argv))
@@ -44,7 +48,7 @@ await yargs(hideBin(process.argv))
   .version(readVersion())
   .help()
   .alias('h', 'help')
-  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .wrap(COLUMNS)
   .exitProcess(false)
   .fail((message, error, instance) => {
     if (error instanceof Error && error.name !== 'YError') return fail(error)

@@ -1,12 +1,18 @@
 import type { ServerSnapshot, ServiceStatus } from '../proxy/snapshot.js'
 import { columns } from './columns.js'
 import { leftWords } from './drain.js'
-import { ago, bytes, COLUMNS, flow, type Paint, printable, span, wrap } from './text.js'
+import { ago, bytes, flow, type Paint, printable, span, wrap } from './text.js'
+import { COLUMNS } from './width.js'
 
 const COLOURS = { UP: 'green', DRAIN: 'yellow', MAINT: 'yellow', DOWN: 'red' } as const
 const RIGHT = ['WEIGHT', 'NOW', 'TOTAL', 'IN', 'OUT']
 /** What is left out, more and more, until the table is narrow enough: first what is only counted. */
-const LEAVE_OUT = [[], ['TOTAL', 'IN', 'OUT'], ['TOTAL', 'IN', 'OUT', 'WEIGHT', 'SINCE', 'ADDRESS']]
+const LEAVE_OUT = [
+  [],
+  ['TOTAL', 'IN', 'OUT'],
+  ['TOTAL', 'IN', 'OUT', 'WEIGHT', 'SINCE', 'ADDRESS'],
+  ['TOTAL', 'IN', 'OUT', 'WEIGHT', 'SINCE', 'ADDRESS', 'CHECK']
+]
 /** Longer details of a check stand below the row. */
 const MOST_DETAIL = 24
 

@@ -1,8 +1,7 @@
+import { COLUMNS } from './width.js'
+
 /** Paints a text, or leaves it as it is. Never before it was measured: colours have no width. */
 export type Paint = (text: string, colour: 'green' | 'red' | 'yellow' | 'dim' | 'bold') => string
-
-/** What a terminal is taken to have. */
-export const COLUMNS = 100
 
 const CODES = { green: 32, red: 31, yellow: 33, dim: 2, bold: 1 } as const
 

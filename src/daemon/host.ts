@@ -28,10 +28,14 @@ export function capacityFor(config: Config, native: Pick<Addon, 'raiseDescriptor
   return { threads, wanted, fits, pipes, shortage: shortage(wanted, threads, descriptors) }
 }
 
-/** What this host is short of, as a sentence; on one where the addon was not built, that. */
-export function describeShortage(config: Config): string | undefined {
+/**
+ * What this host is short of, as a sentence; on one where the addon was not built, that.
+ * @param openFiles that the service may have; undefined: as many as this process
+ */
+export function describeShortage(config: Config, openFiles?: number): string | undefined {
   try {
-    return capacityFor(config).shortage
+    const limited = openFiles === undefined ? undefined : { raiseDescriptorLimit: () => openFiles }
+    return capacityFor(config, limited).shortage
   } catch (error) {
     if (error instanceof VipdError) return error.message
     throw error

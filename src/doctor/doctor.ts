@@ -6,6 +6,7 @@ import type { Blind } from './facts.js'
 import { examine, type Finding } from './finding.js'
 import { type DoctorPorts, gather } from './gather.js'
 import { Files } from './look/files.js'
+import { openFilesOfService } from './look/limits.js'
 
 export interface Diagnosis {
   /** Names of all that was looked at. */
@@ -13,6 +14,9 @@ export interface Diagnosis {
   readonly findings: readonly Finding[]
   readonly blind: readonly Blind[]
 }
+
+/** How many files the service may have open on this host. @param pid of the daemon that runs */
+export const openFiles = (pid: number | undefined): Promise<number | undefined> => openFilesOfService(new Files(), pid)
 
 /** Looks at this host with the eyes of a configuration. Rejects when the addon was not built. */
 export async function diagnose(

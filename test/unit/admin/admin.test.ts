@@ -54,6 +54,25 @@ const ask = (
       .end(sent)
   })
 
+t.test('ten scrapes at once are all answered, though one never reads what it asked for', async (t) => {
+  const [first] = status().proxy
+  const [server] = first?.servers ?? []
+  if (first === undefined || server === undefined) throw new Error('no server')
+  // So many that no socket's buffer takes the answer.
+  const servers = Array.from({ length: 3000 }, (_, i) => ({ ...server, name: `s${i}` }))
+  const { path, errors } = await serve(t, { status: async () => ({ ...status(), proxy: [{ ...first, servers }] }) })
+  const mute = createConnection(path)
+  t.teardown(() => mute.destroy())
+  mute.pause()
+  mute.write('GET /metrics HTTP/1.1\r\nHost: vipd\r\n\r\n')
+  const pages = await Promise.all(Array.from({ length: 10 }, () => ask(path, 'GET', '/metrics')))
+  for (const { code, body } of pages) {
+    t.equal(code, 200)
+    t.match(body, /server="s2999"/)
+  }
+  t.strictSame(errors, [])
+})
+
 t.test('client and server agree', async (t) => {
   const { path } = await serve(t)
   t.strictSame(await getStatus(path), status())
