@@ -175,6 +175,7 @@ Napi::Object register_all(Napi::Env env, Napi::Object exports) {
   register_sender(env, exports);
   register_prober(env, exports);
   register_data_plane(env, exports);
+  register_handover(env, exports);
   return exports;
 }
 

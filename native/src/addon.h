@@ -54,5 +54,6 @@ void register_vrrp(Napi::Env env, Napi::Object exports);
 void register_sender(Napi::Env env, Napi::Object exports);
 void register_prober(Napi::Env env, Napi::Object exports);
 void register_data_plane(Napi::Env env, Napi::Object exports);
+void register_handover(Napi::Env env, Napi::Object exports);
 
 }  // namespace vipd

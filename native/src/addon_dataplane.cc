@@ -31,6 +31,10 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
                         InstanceMethod("counters", &DataPlaneWrap::counters),
                         InstanceMethod("sessions", &DataPlaneWrap::sessions),
                         InstanceMethod("endpoints", &DataPlaneWrap::endpoints),
+                        InstanceMethod("handOver", &DataPlaneWrap::hand_over),
+                        InstanceMethod("adopt", &DataPlaneWrap::adopt),
+                        InstanceMethod("offer", &DataPlaneWrap::offer),
+                        InstanceMethod("closeOffers", &DataPlaneWrap::close_offers),
                         InstanceMethod("kill", &DataPlaneWrap::kill),
                         InstanceMethod("records", &DataPlaneWrap::records),
                         InstanceMethod("stop", &DataPlaneWrap::stop)});
@@ -98,6 +102,21 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     query->wants_endpoints = true;
     ask(query, done);
   }
+
+  void hand_over(const Napi::CallbackInfo& info) {
+    const Napi::Function done = function_at(info, 0);
+    const auto query = new_query(info.Env());
+    query->hands_over = true;
+    ask(query, done);
+  }
+
+  void adopt(const Napi::CallbackInfo& info) { plane_->adopt(adoptions_of(info)); }
+
+  void offer(const Napi::CallbackInfo& info) {
+    plane_->offer(string_at(info, 0), Fd{static_cast<int>(number_at(info, 1, 0, INT32_MAX))});
+  }
+
+  void close_offers(const Napi::CallbackInfo&) { plane_->close_offers(); }
 
   std::shared_ptr<SessionQuery> new_query(Napi::Env env) {
     if (queries_.size() >= kQueriesAtOnce) throw errno_error(env, {EAGAIN, "sessions"});
@@ -180,7 +199,9 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
       const Napi::FunctionReference done = std::move(found->second);
       waiting.erase(found);
       SessionQuery& asked = **query;
-      const napi_value told = asked.wants_endpoints ? napi_value(endpoints_of(env, asked)) : napi_value(sessions_of(env, asked));
+      const napi_value told = asked.hands_over        ? napi_value(handed_of(env, asked))
+                              : asked.wants_endpoints ? napi_value(endpoints_of(env, asked))
+                                                      : napi_value(sessions_of(env, asked));
       call_in_scope(env, done.Value(), {told});
     } catch (const Napi::Error&) {
       return;  // the environment is going away

@@ -17,6 +17,10 @@ namespace vipd {
 [[nodiscard]] Napi::Array sessions_of(Napi::Env env, SessionQuery& query);
 // … and who is connected with whom: 36 bytes each.
 [[nodiscard]] Napi::Buffer<std::uint8_t> endpoints_of(Napi::Env env, const SessionQuery& query);
+// addon_handover.cc: what was given away: records, descriptors that are the caller's now, listeners.
+[[nodiscard]] Napi::Object handed_of(Napi::Env env, SessionQuery& query);
+// … and the other way round: arguments (records, descriptors), which are ours now. Throws a RangeError.
+[[nodiscard]] std::vector<Adoption> adoptions_of(const Napi::CallbackInfo& info);
 // … and records of those that ended, taken from the workers.
 [[nodiscard]] Napi::Array take_records(Napi::Env env, const DataPlane& plane, std::size_t most);
 

@@ -1,6 +1,9 @@
 // Node's thread. The data plane as a whole: workers, and what is in force on them.
 #include "dataplane.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -95,6 +98,9 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
 }
 
 Result<DataPlane::Opened> DataPlane::open(const ListenerSpec& spec, const Table& table, bool ours) {
+  if (std::vector<Fd> fds = take_offer(spec, table); !fds.empty()) {
+    return Opened{std::make_shared<ListenerGroup>(++last_group_, spec, std::nullopt), std::move(fds)};
+  }
   if (Status taken = check_free(spec, table.id, ours)) return *taken;
   Result<OpenedListeners> made =
       open_listeners(spec, table.sockets, table.backlog, static_cast<unsigned>(plane_.workers.size()));
@@ -118,6 +124,36 @@ Status DataPlane::check_free(const ListenerSpec& spec, std::uint16_t service, bo
   // Our own sockets, while they last, would make the probe fail; and while they last nobody else can have come.
   if (ours) return std::nullopt;
   return probe_listener(spec);
+}
+
+void DataPlane::offer(const std::string& place, Fd fd) { offered_[place].push_back(std::move(fd)); }
+
+// One for each worker: where there are more workers than sockets some share one. Where there are fewer, what waits in the
+// queues of the others is reset.
+std::vector<Fd> DataPlane::take_offer(const ListenerSpec& spec, const Table& table) {
+  const auto found = spec.kind == ListenerSpec::Kind::tcp ? offered_.find(spec.place()) : offered_.end();
+  if (found == offered_.end()) return {};
+  std::vector<Fd> fds = std::move(found->second);
+  offered_.erase(found);
+  const std::size_t given = fds.size();
+  for (std::size_t i = given; i < plane_.workers.size(); ++i) {
+    fds.emplace_back(::fcntl(fds[i % given].get(), F_DUPFD_CLOEXEC, 3));
+    if (!fds.back().open()) return {};
+  }
+  fds.resize(plane_.workers.size());
+  for (const Fd& fd : fds) {
+    tune_socket(fd.get(), table.sockets, false);
+    ::listen(fd.get(), table.backlog);
+  }
+  return fds;
+}
+
+// In turn, whatever worker had them.
+void DataPlane::adopt(std::vector<Adoption>&& sessions) {
+  std::vector<std::vector<Adoption>> parts(plane_.workers.size());
+  for (std::size_t i = 0; i < sessions.size(); ++i) parts[i % parts.size()].push_back(std::move(sessions[i]));
+  if (stopped_) return;
+  for (std::size_t i = 0; i < parts.size(); ++i) plane_.workers[i]->post(std::move(parts[i]));
 }
 
 void DataPlane::withdraw(std::uint16_t id, bool close_sessions) {

@@ -36,6 +36,13 @@ class DataPlane {
   // Every worker answers; the last one tells the sink.
   void ask(const std::shared_ptr<SessionQuery>& query);
   void kill(std::uint64_t session, std::int64_t quiet_ms);
+  // Listening sockets of another process, by place: the next listener there takes them instead of opening its own.
+  void offer(const std::string& place, Fd fd);
+  // Whatever is still offered is not needed.
+  void close_offers() noexcept { offered_.clear(); }
+  // Sessions of another process, or our own that it did not take after all: records of hand_over with their descriptors.
+  // Listeners are accepted from again.
+  void adopt(std::vector<Adoption>&& sessions);
   void stop() noexcept;
 
   struct Service {
@@ -57,12 +64,14 @@ class DataPlane {
   DataPlane(const PlaneOptions& options, EventSink& sink);
   // `ours`: an overlapping listener of the same table is already open.
   [[nodiscard]] Result<Opened> open(const ListenerSpec& spec, const Table& table, bool ours);
+  [[nodiscard]] std::vector<Fd> take_offer(const ListenerSpec& spec, const Table& table);
   [[nodiscard]] Status check_free(const ListenerSpec& spec, std::uint16_t service, bool ours) const noexcept;
   void retire(std::vector<std::shared_ptr<ListenerGroup>>& listeners);
 
   Plane plane_;
   std::map<std::uint16_t, Service> services_;
   std::vector<std::weak_ptr<ListenerGroup>> retired_;  // until the workers have closed them
+  std::map<std::string, std::vector<Fd>> offered_;
   std::uint64_t last_group_ = 0;
   bool stopped_ = false;
 };

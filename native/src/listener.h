@@ -49,6 +49,8 @@ struct ListenerSpec {
   // One socket for all workers, each with a descriptor of its own; otherwise one socket each.
   [[nodiscard]] bool shared() const noexcept { return kind != Kind::tcp; }
   [[nodiscard]] std::string text() const;
+  // What tells it apart from all others, for another process.
+  [[nodiscard]] std::string place() const { return interface.empty() ? text() : text() + "%" + interface; }
 };
 
 // Descriptors of listening sockets, one per worker.

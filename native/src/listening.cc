@@ -46,7 +46,7 @@ void Worker::close_listeners(LocalService& service, const std::vector<std::uint6
 // Level-triggered: what one turn leaves, the next one finds. Of a socket that all workers share one alone is woken;
 // the kernel does not let such an entry be changed, so it is taken out and put in again.
 void Worker::poll(LocalListener& listener) noexcept {
-  const bool wanted = !listener.service->paused && !listener.paused;
+  const bool wanted = !frozen_ && !listener.service->paused && !listener.paused;
   if (wanted == listener.polled) return;
   listener.polled = wanted;
   epoll_event event{};

@@ -29,6 +29,12 @@ void Mailbox::post(std::shared_ptr<SessionQuery> query) {
   queries_.push_back(std::move(query));
 }
 
+void Mailbox::post(std::vector<Adoption>&& adoptions) {
+  const std::lock_guard lock(mutex_);
+  for (Adoption& one : adoptions) adoptions_.push_back(std::move(one));
+  thaws_ = true;
+}
+
 Mail Mailbox::take() {
   Mail taken;
   const std::lock_guard lock(mutex_);
@@ -36,6 +42,8 @@ Mail Mailbox::take() {
   pending_.clear();
   taken.kills = std::exchange(kills_, {});
   taken.queries = std::exchange(queries_, {});
+  taken.adoptions = std::exchange(adoptions_, {});
+  taken.thaws = std::exchange(thaws_, false);
   return taken;
 }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "handover.h"
 #include "listener.h"
 #include "record.h"
 #include "table.h"
@@ -34,10 +35,19 @@ struct SessionKill {
   std::int64_t quiet_ms;
 };
 
+// A session of another process that goes on here.
+struct Adoption {
+  HandedSession record;
+  std::vector<Fd> descriptors;
+  std::vector<std::uint8_t> held;
+};
+
 struct Mail {
   std::vector<ServiceMail> services;
   std::vector<SessionKill> kills;
   std::vector<std::shared_ptr<SessionQuery>> queries;
+  std::vector<Adoption> adoptions;
+  bool thaws = false;
 };
 
 class Mailbox {
@@ -46,6 +56,8 @@ class Mailbox {
   // At most 4,096 wait; more are dropped.
   void post(const SessionKill& kill);
   void post(std::shared_ptr<SessionQuery> query);
+  // Listeners are looked at again, too.
+  void post(std::vector<Adoption>&& adoptions);
   [[nodiscard]] Mail take();
 
  private:
@@ -54,6 +66,8 @@ class Mailbox {
   std::map<std::uint16_t, ServiceMail> pending_;
   std::vector<SessionKill> kills_;
   std::vector<std::shared_ptr<SessionQuery>> queries_;
+  std::vector<Adoption> adoptions_;
+  bool thaws_ = false;
 };
 
 }  // namespace vipd

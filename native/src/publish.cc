@@ -10,6 +10,8 @@ void Worker::read_mail() {
   Mail mail = mailbox_.take();
   for (ServiceMail& service : mail.services) apply(service);
   if (!mail.kills.empty()) kill_sessions(mail.kills);
+  if (mail.thaws) thaw();
+  for (Adoption& one : mail.adoptions) adopt(one);
   for (auto& query : mail.queries) start_query(std::move(query));
   // The wake-up may have been for a free slot.
   resume_all();

@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "counters.h"
+#include "fd.h"
 
 namespace vipd {
 
@@ -65,9 +66,20 @@ class RecordRing {
   std::atomic<std::size_t> tail_{0};          // Node's
 };
 
+// What a worker gives away: sessions as records (handover.h) with their descriptors in the same order, and its listeners.
+struct Handed {
+  struct Listening {
+    std::string place;
+    Fd fd;
+  };
+  std::vector<std::uint8_t> sessions;
+  std::vector<Fd> descriptors;
+  std::vector<Listening> listeners;
+};
+
 // Which sessions to tell of. Posted to every worker; each fills its own list, the last one announces it.
 struct SessionQuery {
-  SessionQuery(std::uint32_t query_number, std::size_t workers) : number(query_number), left(workers), found(workers) {}
+  SessionQuery(std::uint32_t query_number, std::size_t workers) : number(query_number), left(workers), found(workers), handed(workers) {}
 
   const std::uint32_t number;
   int service = -1;  // −1: all
@@ -75,8 +87,10 @@ struct SessionQuery {
   std::int64_t quiet_ms = 0;
   std::size_t most = 0;  // of each worker, the oldest
   bool wants_endpoints = false;  // nothing else is told of them
+  bool hands_over = false;       // they are given away, with all that is needed to go on elsewhere
   std::atomic<std::size_t> left;
   std::vector<std::vector<LiveSession>> found;  // by worker
+  std::vector<Handed> handed;                   // by worker
 };
 
 }  // namespace vipd

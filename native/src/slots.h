@@ -20,6 +20,9 @@ class Slots {
     return false;
   }
 
+  // Whether there is room or not: what lives already, in another process until now.
+  void take() noexcept { used_.fetch_add(1); }
+
   [[nodiscard]] bool room() const noexcept { return used_.load() < max_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::int64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
 

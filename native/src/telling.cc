@@ -86,6 +86,11 @@ void Worker::leave_record(const Session& session) {
 }
 
 void Worker::start_query(std::shared_ptr<SessionQuery> query) {
+  if (query->hands_over) {
+    hand_over(*query);
+    if (query->left.fetch_sub(1) == 1) plane_.sink.answered(query);
+    return;
+  }
   Answer answer{std::move(query), {}};
   slab_.each([&](const Session& session) {
     if (is_meant(session, *answer.query, now_ms_)) answer.left.emplace_back(session.id, session.index);

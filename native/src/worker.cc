@@ -67,6 +67,11 @@ void Worker::post(const std::shared_ptr<SessionQuery>& query) {
   wake();
 }
 
+void Worker::post(std::vector<Adoption>&& adoptions) {
+  mailbox_.post(std::move(adoptions));
+  wake();
+}
+
 void Worker::wake() noexcept {
   if (woken_.exchange(true)) return;  // not read yet: one wake-up does for all
   loop_.wake();

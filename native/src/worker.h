@@ -67,6 +67,7 @@ class Worker {
   void post(ServiceMail&& mail);
   void post(const SessionKill& kill);
   void post(const std::shared_ptr<SessionQuery>& query);
+  void post(std::vector<Adoption>&& adoptions);
   // A slot that it waited for may be free.
   void wake() noexcept;
 
@@ -210,6 +211,15 @@ class Worker {
   void move(Session& session);
   [[nodiscard]] static bool has_server(const LocalService& backend, const Session& session) noexcept;
 
+  // handover.cc: sessions that go on in another process, and those that come from one
+  void hand_over(SessionQuery& query);
+  void give_away(Session& session, Handed& part);
+  void forget(Session& session);
+  void thaw();
+  void adopt(Adoption& one);
+  void resume_session(Session& session, LocalServer& server, Adoption& one);
+  void begin_again(Session& session, Adoption& one);
+
   // telling.cc: what is told of sessions
   [[nodiscard]] SessionFacts facts_of(const Session& session) const noexcept;
   void leave_record(const Session& session);
@@ -225,6 +235,7 @@ class Worker {
 
   // From here on: the thread alone.
   bool mail_ = false;
+  bool frozen_ = false;  // it gave its sessions away, and accepts nothing
   bool queues_ = false;  // a session of this worker may get its slot
   std::int64_t now_ms_ = 0;
   std::int64_t resume_at_ms_ = INT64_MAX;  // when a service that is paused may accept again

@@ -25,6 +25,19 @@ export interface Addon {
   /** Which of CAP_NET_ADMIN, CAP_NET_RAW this process lacks (effective set). Empty when all are there. */
   missingCapabilities(): string[]
 
+  /** Both ends of a connection to another process of this host, which keeps messages apart. Close-on-exec. */
+  openPair(): [number, number]
+  /**
+   * Sends one message, at most 96 KiB and 253 descriptors, which stay open here. Never blocks.
+   * @returns false: the other side has not read enough yet. Throws EPIPE or ECONNRESET when it is gone.
+   */
+  sendMessage(descriptor: number, bytes: Buffer, descriptors: readonly number[]): boolean
+  /** The next message, with descriptors that are the caller's; undefined: none is there. Throws ECONNRESET when the other side is gone. */
+  receiveMessage(descriptor: number): { readonly bytes: Buffer; readonly descriptors: number[] } | undefined
+  closeDescriptors(descriptors: readonly number[]): void
+  /** The form of the data plane's records. */
+  readonly handoverFormat: number
+
   readonly VrrpSocket: new (options: VrrpSocketOptions, onPacket: (packet: NativePacket) => void) => NativeVrrpSocket
   readonly AdvertSender: new (options: AdvertSenderOptions) => NativeAdvertSender
   /** Tells of every ARP packet (IPv4 over Ethernet) that comes in by an interface, never of what this host sends. At most 64 a turn; more than the socket holds is lost. */

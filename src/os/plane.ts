@@ -188,6 +188,16 @@ export interface SessionFilter {
   readonly most: number
 }
 
+/** What one process gives to another so that nothing of it ends. Descriptors belong to whoever has this. */
+export interface HandedPlane {
+  /** Records, one after the other, in the addon's own form (`handoverFormat`). */
+  readonly sessions: Buffer
+  /** Their sockets, in the same order. */
+  readonly descriptors: readonly number[]
+  /** Listening sockets, one for each thread, by where they listen; what waits in their queues goes along. */
+  readonly listeners: readonly { readonly place: string; readonly descriptor: number }[]
+}
+
 export interface NativeDataPlane {
   /**
    * Puts a service in force on every worker. New listeners are bound before old ones close; listeners that stay are not touched.
@@ -206,6 +216,21 @@ export interface NativeDataPlane {
    * listener's, in network order, IPv4 as ::ffff:0:0/96. The oldest `most` of each thread, at most 65,536. As `sessions` otherwise.
    */
   endpoints(most: number, done: (endpoints: Buffer) => void): void
+  /**
+   * Gives every session away, and accepts nothing from then on. Nothing is said to clients and servers: what they send
+   * waits in their sockets. `done` as in `sessions`. `adopt` is the way back.
+   */
+  handOver(done: (handed: HandedPlane) => void): void
+  /**
+   * Sessions of `handOver`, of another process or of this one, go on here; their services must have been published
+   * under the same ids. What has no place here is reset. The descriptors are the plane's from then on. Accepts again.
+   * Throws a RangeError for records that are cut; then all descriptors are closed.
+   */
+  adopt(sessions: Buffer, descriptors: readonly number[]): void
+  /** The next listener at this place takes these sockets instead of opening its own; the descriptor is the plane's. */
+  offer(place: string, descriptor: number): void
+  /** Closes what was offered and not taken. */
+  closeOffers(): void
   /**
    * Ends one session, as haproxy's `shutdown session` (RST to the server, FIN to the client, termination state K).
    * It goes on if it has had a byte in the last `quietMs`. No word comes back: its record and the counters tell.

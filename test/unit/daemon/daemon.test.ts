@@ -258,6 +258,10 @@ t.test('the cross wires', async (t) => {
       }
       sessions(): void {}
       endpoints(): void {}
+      handOver(): void {}
+      adopt(): void {}
+      offer(): void {}
+      closeOffers(): void {}
       kill(): void {}
       records(): [] {
         return []
@@ -287,6 +291,11 @@ t.test('the cross wires', async (t) => {
     const addon: Addon = {
       sendFrame: () => undefined,
       sendIp: () => undefined,
+      openPair: () => [0, 0],
+      sendMessage: () => true,
+      receiveMessage: () => undefined,
+      closeDescriptors: () => undefined,
+      handoverFormat: 1,
       unixDgramSend: () => undefined,
       closeOnExec: () => undefined,
       raiseDescriptorLimit: () => descriptors,
