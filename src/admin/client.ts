@@ -5,6 +5,7 @@ import type { ServerOrder } from '../proxy/orders.js'
 import type {
   Done,
   FailoverVerdict,
+  HandOverVerdict,
   KillVerdict,
   OrderVerdict,
   ReloadVerdict,
@@ -19,6 +20,8 @@ export type SessionsAnswer = Done<SessionsVerdict>
 export type KillAnswer = Done<KillVerdict>
 
 const TIMEOUT_MS = 5000
+/** A process that starts and does not come to anything is given up after 15 s. */
+const UPGRADE_MS = 25_000
 /** More than any status: a thousand servers are a few hundred kilobytes. */
 const MAX_ANSWER_BYTES = 64 << 20
 
@@ -63,9 +66,15 @@ export const postKill = async (
   what: { readonly ids: readonly string[] } | ServerName
 ): Promise<KillAnswer> => (await ask(socket, 'POST', '/v1/sessions/kill', what)) as KillAnswer
 
-function ask(socketPath: string, method: string, path: string, body?: object): Promise<unknown> {
+function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: object,
+  timeoutMs = TIMEOUT_MS
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, timeout: TIMEOUT_MS, agent: false }, (incoming) => {
+    const outgoing = request({ socketPath, method, path, timeout: timeoutMs, agent: false }, (incoming) => {
       const chunks: Buffer[] = []
       let size = 0
       incoming.on('data', (chunk: Buffer) => {
@@ -89,7 +98,7 @@ function ask(socketPath: string, method: string, path: string, body?: object): P
       outgoing.destroy(
         new VipdError(
           'TIMEOUT',
-          `vipd does not answer on ${socketPath} within ${TIMEOUT_MS / 1000} s: it hangs or is stopped`
+          `vipd does not answer on ${socketPath} within ${timeoutMs / 1000} s: it hangs or is stopped`
         )
       )
     )
@@ -97,6 +106,10 @@ function ask(socketPath: string, method: string, path: string, body?: object): P
     outgoing.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }
+
+/** Has the daemon hand over to a fresh process. */
+export const postUpgrade = async (socketPath: string): Promise<Done<HandOverVerdict>> =>
+  (await ask(socketPath, 'POST', '/v1/upgrade', undefined, UPGRADE_MS)) as Done<HandOverVerdict>
 
 /** What was asked for is not to be had, for the reason that the daemon gives; or it does not know the question at all. */
 function refusal(socketPath: string, question: string, code: number, text: string): VipdError {

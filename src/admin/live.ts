@@ -52,6 +52,11 @@ export class Live {
     return true
   }
 
+  /** Lets every page go: it comes back by itself. */
+  close(): void {
+    for (const { response } of this.#viewers) response.destroy()
+  }
+
   #rest(): void {
     this.#timer?.cancel()
     this.#timer = undefined

@@ -4,6 +4,7 @@ import { createConnection, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import { type Clock, systemClock } from '../base/clock.js'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
+import type { HostPort } from '../base/ip.js'
 import { MAX_BODY_BYTES, readBody } from './body.js'
 import { Live } from './live.js'
 import { PAGE_HEADERS, pageFile } from './page.js'
@@ -26,6 +27,12 @@ export class AdminServer {
     this.#control = control
     this.#onError = onError
     this.#live = new Live(control, onError, clock)
+  }
+
+  /** Opens both doors, or the one that there is. */
+  async listen({ socket, listen }: { readonly socket: string; readonly listen?: HostPort | undefined }): Promise<void> {
+    await this.listenUnix(socket)
+    if (listen !== undefined) await this.listenTcp(listen.host, listen.port)
   }
 
   /** Opens the unix socket. A socket that a dead daemon left is taken over; a living one is respected. */
@@ -69,6 +76,12 @@ export class AdminServer {
           })
       )
     )
+  }
+
+  /** Nobody new comes in; who is here is still answered. What it listened on is free when it resolves, or soon after. */
+  leave(): void {
+    for (const server of this.#servers) server.close()
+    this.#live.close()
   }
 
   async #listen(where: ListenOptions, routes: Routes): Promise<void> {

@@ -114,6 +114,9 @@ export interface FailoverQuery {
 
 export type FailoverVerdict = Verdict<{ readonly instances: readonly string[] }>
 
+/** What became of handing over to another process of the program that is installed now: its number. */
+export type HandOverVerdict = Verdict<{ readonly pid: number; readonly sessions: number; readonly took_ms: number }>
+
 /** What the daemon must offer to its operator. */
 export interface Control {
   status(): Promise<Status>
@@ -124,6 +127,8 @@ export interface Control {
   events(since: number): readonly HistoryEvent[]
   orderServer(name: ServerName, order: ServerOrder): OrderVerdict
   failover(query: FailoverQuery): FailoverVerdict
+  /** Hands everything over to a fresh process; resolves when that has it. */
+  handOver(): Promise<HandOverVerdict>
   sessions(query: SessionQuery): Promise<SessionsVerdict>
   killSessions(query: KillQuery): Promise<KillVerdict>
 }

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'ADDRESS_FAILED'
   | 'KEY_UNREADABLE'
   | 'NETLINK_FAILED'
+  | 'TAKE_OVER_FAILED'
   | 'TIMEOUT'
   | 'REFUSED'
 

@@ -14,6 +14,7 @@ import { runCommand } from './run.js'
 import { serverCommand } from './server.js'
 import { sessionsCommand } from './sessions.js'
 import { statusCommand } from './status.js'
+import { upgradeCommand } from './upgrade.js'
 import { readVersion } from './version.js'
 import { COLUMNS } from './width.js'
 
@@ -40,6 +41,7 @@ await yargs(hideBin(process.argv))
   .command(sessionsCommand)
   .command(failoverCommand)
   .command(reloadCommand)
+  .command(upgradeCommand)
   .command(releaseCommand)
   .demandCommand(1, 'Say what to do: one of the commands above.')
   .strictCommands()

@@ -4,11 +4,15 @@ import { configOption } from './options.js'
 import { readVersion } from './version.js'
 
 /** `vipd run`: the daemon, in the foreground. SIGTERM and SIGINT stop it, a second one at once; SIGHUP validates the file. */
-export const runCommand: CommandModule<object, { config: string }> = {
+export const runCommand: CommandModule<object, { config: string; 'take-over': boolean | undefined }> = {
   command: 'run',
   describe: 'Run the daemon in the foreground',
-  builder: (yargs) => yargs.option('config', configOption),
-  handler: async ({ config: path }) => {
+  builder: (yargs) =>
+    yargs
+      .option('config', configOption)
+      // For `vipd upgrade` alone: the process that started this one is at the other end of descriptor 3.
+      .option('take-over', { type: 'boolean', hidden: true }),
+  handler: async ({ config: path, 'take-over': takeOver }) => {
     // Until the daemon has its own: nothing is held yet, so there is nothing to give back.
     const leave = (): void => process.exit(0)
     process.once('SIGTERM', leave).once('SIGINT', leave)
@@ -16,6 +20,6 @@ export const runCommand: CommandModule<object, { config: string }> = {
     if (ready === undefined) return
     const { serve } = await import('../daemon/serve.js')
     process.off('SIGTERM', leave).off('SIGINT', leave)
-    await serve({ config: ready.config, path, version: readVersion(), problems: ready.warnings })
+    await serve({ config: ready.config, path, version: readVersion(), problems: ready.warnings }, takeOver)
   }
 }

@@ -1,4 +1,6 @@
+import type { FailoverQuery, FailoverVerdict } from '../admin/status.js'
 import type { Clock, Timer } from '../base/clock.js'
+import type { VrrpConfig } from '../config/schema.js'
 
 /**
  * Instances that keep away from mastership on purpose (`vipd failover`), and for how long yet. One that is away asks to
@@ -28,6 +30,21 @@ export class Away {
       this.#until.set(name, { atMs: this.#clock.now() + forMs, timer })
     }
     this.#onChange()
+  }
+
+  /** What the operator asks for, of one instance or of all (null); 0 ends it. */
+  order(configured: readonly VrrpConfig[], { instance, forMs }: FailoverQuery): FailoverVerdict {
+    const instances = configured.filter(({ name }) => instance === null || name === instance)
+    if (instances.length === 0)
+      return { ok: false, error: instance === null ? 'there is no VRRP instance' : `there is no instance ${instance}` }
+    const owner = instances.find(({ priority }) => priority === 255)
+    if (owner !== undefined && forMs > 0) {
+      const why = 'has priority 255: the owner of an address is always its master'
+      return { ok: false, error: `${owner.name} ${why}` }
+    }
+    const names = instances.map(({ name }) => name)
+    this.send(names, forMs)
+    return { ok: true, instances: names }
   }
 
   has(name: string): boolean {

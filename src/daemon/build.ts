@@ -17,6 +17,7 @@ import { programProblem } from '../os/safe-program.js'
 import { ArpHub } from './arp-hub.js'
 import { Away } from './away.js'
 import { Election, virtualAddresses } from './election.js'
+import type { Estate } from './estate.js'
 import { Forwarding } from './forwarding.js'
 import { Narrator } from './narrator.js'
 import { makeProxy } from './proxy-parts.js'
@@ -64,8 +65,8 @@ export interface Parts {
   look(interfaces: readonly string[]): Promise<void>
 }
 
-/** Makes the real objects. Nothing is started. */
-export function build(config: Config, { addon, clock, log, onHeld }: Ports): Parts {
+/** Makes the real objects. Nothing is started. @param estate what the process before this one knew */
+export function build(config: Config, { addon, clock, log, onHeld }: Ports, estate?: Estate): Parts {
   const today = (): Date => new Date()
   const history = new History()
   const forwarding = new Forwarding()
@@ -118,6 +119,10 @@ export function build(config: Config, { addon, clock, log, onHeld }: Ports): Par
     onHeld
   })
 
+  if (estate !== undefined) {
+    services.inherit(estate.services)
+    election.resume(estate.masters)
+  }
   services.configure(config)
   return {
     netlink,

@@ -4,6 +4,7 @@ import type {
   Control,
   FailoverQuery,
   FailoverVerdict,
+  HandOverVerdict,
   KillQuery,
   KillVerdict,
   OrderVerdict,
@@ -27,6 +28,7 @@ import { build, type Parts, type Ports } from './build.js'
 import { virtualAddresses } from './election.js'
 import { EventFile, eventFileOf } from './event-file.js'
 import { startHeart } from './heart.js'
+import { requireCapabilities } from './host.js'
 import { hostChecks } from './host-checks.js'
 import { type LoadedKeys, loadKeys } from './keys.js'
 import { takeAddressLock } from './lock.js'
@@ -36,7 +38,9 @@ import { Peering } from './peering.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
 import { mergeForReload } from './reload.js'
 import { SessionRecorder } from './session-recorder.js'
+import { succeed } from './succession.js'
 import { sweep } from './sweep.js'
+import { adoptSessions, type Legacy, offerListeners } from './taking.js'
 
 export interface DaemonSettings {
   readonly config: Config
@@ -45,6 +49,8 @@ export interface DaemonSettings {
   readonly version: string
   /** Warnings of the file, as sentences. */
   readonly problems: readonly string[]
+  /** What the process before this one leaves to it. */
+  readonly legacy?: Legacy | undefined
 }
 
 export interface DaemonPorts extends Omit<Ports, 'onHeld'> {
@@ -78,6 +84,7 @@ export class Daemon implements Control {
   #loadedAt = new Date()
   #reloading: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
+  #unlock: (() => void) | undefined
 
   constructor(settings: DaemonSettings, ports: DaemonPorts) {
     this.#settings = settings
@@ -85,7 +92,11 @@ export class Daemon implements Control {
     this.#ports = ports
     this.#systemd = ports.systemd
     requireCapabilities(settings.config, ports.addon.missingCapabilities())
-    this.#parts = build(settings.config, { ...ports, onHeld: (addresses) => this.#peering.held(addresses) })
+    this.#parts = build(
+      settings.config,
+      { ...ports, onHeld: (addresses) => this.#peering.held(addresses) },
+      settings.legacy?.estate
+    )
     const { services, plane, history } = this.#parts
     this.#peering = new Peering({ ...ports, plane, version: settings.version, status: () => this.status() })
     this.#operator = new Operator({ ...ports, services, plane, history, today: () => new Date() })
@@ -104,13 +115,11 @@ export class Daemon implements Control {
 
   /** Ready when it takes part in the election and its listeners were tried. Throws a VipdError when it cannot run at all. */
   async start(): Promise<void> {
-    const { config, path, version, problems } = this.#settings
+    const { config, path, version, problems, legacy } = this.#settings
     const { log, clock } = this.#ports
     await this.#eventFile.load()
     // The socket first: it is also the lock that keeps a second daemon from sweeping this one's addresses.
-    await this.#admin.listenUnix(config.admin.socket)
-    if (config.admin.listen !== undefined)
-      await this.#admin.listenTcp(config.admin.listen.host, config.admin.listen.port)
+    if (legacy === undefined) await this.#admin.listen(config.admin)
     const loaded = await loadKeys(config, process.env)
     if (loaded.problems.length > 0) throw new VipdError('KEY_UNREADABLE', loaded.problems.join('; '))
     await this.#startNetlink()
@@ -119,10 +128,14 @@ export class Daemon implements Control {
     if (this.#stopping !== undefined) return
     for (const shortage of this.#parts.shortages) log.warn({}, shortage)
     for (const problem of problems) log.warn({}, problem)
+    if (legacy !== undefined) offerListeners(legacy, this.#parts.plane)
     this.#parts.services.start()
+    if (legacy !== undefined) adoptSessions(legacy, this.#parts.plane)
     this.#recorder.configure(this.#config)
     this.#timers.push(startHeart(clock, this.#parts.sender, this.#parts.isPlaneAlive))
     this.#parts.election.begin()
+    // Who asked for it waits until this process knows itself.
+    if (legacy !== undefined) await this.#admin.listen(config.admin)
     this.#meter.start()
     this.#timers.push(
       clock.every(PULSE_PERIOD_MS, () => this.#parts.pulse()),
@@ -184,19 +197,41 @@ export class Daemon implements Control {
     return this.#operator.order(name, order)
   }
 
-  failover({ instance, forMs }: FailoverQuery): FailoverVerdict {
-    const instances = this.#config.vrrp.filter(({ name }) => instance === null || name === instance)
-    if (instances.length === 0)
-      return { ok: false, error: instance === null ? 'there is no VRRP instance' : `there is no instance ${instance}` }
-    const owner = instances.find(({ priority }) => priority === 255)
-    if (owner !== undefined && forMs > 0) {
-      const why = 'has priority 255: the owner of an address is always its master'
-      return { ok: false, error: `${owner.name} ${why}` }
-    }
-    const names = instances.map(({ name }) => name)
-    this.#ports.log.warn({ instances: names, for_ms: forMs }, forMs > 0 ? 'failover ordered' : 'failover ended')
-    this.#parts.away.send(names, forMs)
-    return { ok: true, instances: names }
+  failover(query: FailoverQuery): FailoverVerdict {
+    const verdict = this.#parts.away.order(this.#config.vrrp, query)
+    const facts = { instances: verdict.ok ? verdict.instances : [], for_ms: query.forMs }
+    if (verdict.ok) this.#ports.log.warn(facts, query.forMs > 0 ? 'failover ordered' : 'failover ended')
+    return verdict
+  }
+
+  /** A fresh process of the program that is installed now takes over, and this one ends. One at a time, and never beside a reload. */
+  handOver(): Promise<HandOverVerdict> {
+    const turn = this.#reloading.then(() => this.#handOver())
+    this.#reloading = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #handOver(): Promise<HandOverVerdict> {
+    if (this.#stopping !== undefined) return { ok: false, error: 'this process is ending already' }
+    const { path, version } = this.#settings
+    const { election, services } = this.#parts
+    const estate = () => ({ version, services: services.estate, masters: election.masters })
+    const sessions = this.#sessionsLeft()
+    const quiet = () => this.#quiet()
+    return await succeed(path, sessions, { ...this.#ports, parts: this.#parts, estate, quiet })
+  }
+
+  /** Everything but the election and the data plane stands still, and what only one process can have is given back. */
+  async #quiet(): Promise<void> {
+    // A signal that comes now finds nothing to stop.
+    this.#stopping = new Promise(() => undefined)
+    for (const timer of this.#timers) timer.cancel()
+    this.#parts.away.stop()
+    this.#peering.stop()
+    this.#recorder.stop()
+    await this.#eventFile.stop()
+    this.#admin.leave()
+    this.#unlock?.()
   }
 
   sessions(query: SessionQuery): Promise<SessionsVerdict> {
@@ -277,7 +312,10 @@ export class Daemon implements Control {
         error
       )
     }
-    if ((await takeAddressLock()) === undefined) {
+    this.#unlock = await takeAddressLock()
+    // What the process before this one holds is ours now.
+    if (this.#settings.legacy !== undefined) return
+    if (this.#unlock === undefined) {
       // Another vipd is alive here: what carries the mark may be its own.
       this.#ports.log.warn({}, 'another vipd runs in this network namespace: nothing is swept')
       return
@@ -359,12 +397,3 @@ export class Daemon implements Control {
 const interfacesOf = (config: Pick<Config, 'vrrp'>): readonly string[] => [
   ...new Set(config.vrrp.map((one) => one.interface))
 ]
-
-function requireCapabilities(config: Config, missing: readonly string[]): void {
-  if (config.vrrp.length === 0 || missing.length === 0) return
-  throw new VipdError(
-    'CAPABILITY_MISSING',
-    `vipd lacks ${missing.join(' and ')}: run it as root, or by the systemd unit, which grants both (AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW)`,
-    { missing }
-  )
-}

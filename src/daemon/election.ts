@@ -9,8 +9,9 @@ import { Instance } from '../vrrp/instance.js'
 import type { InstancePorts, Transition } from '../vrrp/instance-ports.js'
 import type { Role } from '../vrrp/machine.js'
 import { Signature } from '../vrrp/signature.js'
-import type { Tier } from '../vrrp/tracking.js'
+import type { Tier, Tracked } from '../vrrp/tracking.js'
 import { Wire, type WirePorts } from '../vrrp/wire.js'
+import type { Mastership } from './estate.js'
 import { Interface } from './interfaces.js'
 import type { Trackers } from './trackers.js'
 
@@ -31,6 +32,9 @@ export interface ElectionPorts
   readonly onGroup: (name: string, from: Role, to: Role) => void
 }
 
+/** For so long what is tracked counts as it did for the process before, unless it is known by then. */
+const RESUMED_MS = 10_000
+
 interface Member {
   readonly instance: Instance
   readonly signature: Signature | null
@@ -48,6 +52,9 @@ export class Election {
   /** Between two configurations: what is tracked and what is configured do not belong together. */
   #isChanging = false
   #isStopped = false
+  /** Virtual routers that the process before this one was master of. */
+  #resumed: ReadonlySet<string> = new Set()
+  #resumedUntil = 0
 
   constructor(ports: ElectionPorts) {
     this.#ports = ports
@@ -55,6 +62,28 @@ export class Election {
 
   get instances(): readonly Instance[] {
     return [...this.#members.values()].map(({ instance }) => instance)
+  }
+
+  /** Instances that are master: what `resume` of the next process takes. */
+  get masters(): readonly Mastership[] {
+    return this.instances
+      .filter(({ role }) => role === 'MASTER')
+      .map(({ config }) => ({
+        interface: config.interface,
+        family: config.family,
+        virtualRouterId: config.virtualRouterId
+      }))
+  }
+
+  /** Before `begin`: these are master at once, without anybody being told. */
+  resume(masters: readonly Mastership[]): void {
+    this.#resumed = new Set(masters.map(identityOf))
+  }
+
+  /** Another process goes on with all roles and addresses. */
+  leave(): void {
+    this.#isStopped = true
+    for (const instance of this.instances) instance.leave()
   }
 
   get groups(): readonly SyncGroup[] {
@@ -98,6 +127,7 @@ export class Election {
   /** From now on the instances take part. */
   begin(): void {
     this.#hasBegun = true
+    this.#resumedUntil = this.#ports.clock.now() + RESUMED_MS
     this.refresh()
   }
 
@@ -116,9 +146,10 @@ export class Election {
           const { config } = instance
           const { faults: outside, tier } = this.#ports.servingOf(config)
           const source = at.sourceOf(link, config)
-          const tracked = this.#ports.trackers.tracked(config)
+          const isResumed = this.#isResumed(instance)
+          const tracked = this.#ports.trackers.tracked(config).map((one) => (isResumed ? trusted(one) : one))
           const linkOf = (dev: string | null) => (dev === null ? link : this.#ports.netlink.link(dev))
-          instance.update({ link, ...source, wireFault, outside, tracked, tier, linkOf, linkUpAt, isHeard })
+          instance.update({ link, ...source, wireFault, outside, tracked, tier, linkOf, linkUpAt, isHeard }, isResumed)
         }
       }
       at.settle()
@@ -133,6 +164,10 @@ export class Election {
 
   close(): void {
     for (const one of this.#interfaces.values()) one.close()
+  }
+
+  #isResumed({ config }: Instance): boolean {
+    return this.#resumed.has(identityOf(config)) && this.#ports.clock.now() < this.#resumedUntil
   }
 
   #member(known: Member | undefined, config: VrrpConfig, whole: Config, keys: Keys): Member {
@@ -198,7 +233,11 @@ export class Election {
 }
 
 /** What makes a virtual router the same one in another configuration: its name may change. */
-const identityOf = (config: VrrpConfig): string => `${config.interface} ${config.family} ${config.virtualRouterId}`
+const identityOf = (config: Pick<VrrpConfig, 'interface' | 'family' | 'virtualRouterId'>): string =>
+  `${config.interface} ${config.family} ${config.virtualRouterId}`
+
+/** What was not looked at yet is taken to be as it was. */
+const trusted = (one: Tracked): Tracked => (one.state === 'init' ? { ...one, state: 'up' } : one)
 
 /** What a sync group tracks, each of its members tracks. */
 function withGroupTracks(config: VrrpConfig, { groups }: Config): VrrpConfig {

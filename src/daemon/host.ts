@@ -41,3 +41,13 @@ export function describeShortage(config: Config, openFiles?: number): string | u
     throw error
   }
 }
+
+/** Throws a VipdError that names the capabilities which an election needs and this process lacks. */
+export function requireCapabilities(config: Config, missing: readonly string[]): void {
+  if (config.vrrp.length === 0 || missing.length === 0) return
+  throw new VipdError(
+    'CAPABILITY_MISSING',
+    `vipd lacks ${missing.join(' and ')}: run it as root, or by the systemd unit, which grants both (AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW)`,
+    { missing }
+  )
+}

@@ -4,7 +4,7 @@ import type { Config, VrrpConfig } from '../config/schema.js'
 import type { Notifier } from '../notify/notifier.js'
 import type { ConditionStatus } from '../vrrp/conditions.js'
 import type { Transition } from '../vrrp/instance-ports.js'
-import type { Role } from '../vrrp/machine.js'
+import { RESUMED, type Role } from '../vrrp/machine.js'
 
 export interface NarratorPorts {
   readonly notifier: Pick<Notifier, 'tell' | 'priorityChanged'>
@@ -30,6 +30,8 @@ export class Narrator {
     const at = this.#ports.today()
     const level = to === 'FAULT' ? 'error' : 'info'
     this.#add(level, config.name, 'state', { from, to, reason, priority })
+    // It has been told of this mastership already.
+    if (reason === RESUMED) return
     const { name } = config
     this.#ports.notifier.tell({ kind: 'INSTANCE', name, from, to: wordOf(to), priority, reason, at }, config.notify)
   }

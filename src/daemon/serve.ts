@@ -3,9 +3,11 @@ import { systemClock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { createLog } from '../base/log.js'
 import { addon } from '../os/addon.js'
+import { SUCCESSOR_FD } from '../os/successor.js'
 import { Syslog } from '../os/syslog.js'
 import { Systemd } from '../os/systemd.js'
 import { Daemon, type DaemonSettings } from './daemon.js'
+import { Taking } from './taking.js'
 
 /** A reader of the log that hangs does not keep the process. */
 const LAST_WORDS_MS = 1000
@@ -14,8 +16,10 @@ const LAST_WORDS_MS = 1000
  * The whole life of the process: start, signals, end. SIGTERM and SIGINT stop it, a second one at once; SIGHUP looks at
  * the file again. Throws a VipdError when it cannot start; otherwise the process ends by itself.
  */
-export async function serve(settings: DaemonSettings): Promise<void> {
+/** @param takesOver from the process that started this one, and is at the other end of descriptor 3 */
+export async function serve(settings: Omit<DaemonSettings, 'legacy'>, takesOver = false): Promise<void> {
   const native = addon()
+  const taking = takesOver ? new Taking(native, systemClock, SUCCESSOR_FD) : undefined
   const [host = ''] = hostname().split('.')
   const sender = { addon: native, clock: systemClock, hostname: host, pid: process.pid }
   const syslog = settings.config.syslog.map(
@@ -25,7 +29,9 @@ export async function serve(settings: DaemonSettings): Promise<void> {
   const systemd = new Systemd(native, process.env)
   // No child of ours reports to the service manager in our name.
   delete process.env['NOTIFY_SOCKET']
-  const daemon = new Daemon(settings, { addon: native, clock: systemClock, log, systemd, syslog })
+  const legacy = await taking?.receive(settings.version)
+  const daemon = new Daemon({ ...settings, legacy }, { addon: native, clock: systemClock, log, systemd, syslog })
+  await taking?.untilGo()
   let isStopping = false
   const stop = async (signal: string): Promise<void> => {
     if (isStopping) process.exit(1)

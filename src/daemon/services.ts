@@ -2,6 +2,7 @@ import { type Bind, clashes } from '../base/bind.js'
 import { unknownNameHint } from '../config/hints.js'
 import type { Config, ServiceConfig } from '../config/schema.js'
 import type { DataPlaneCounters, DataPlaneEvent } from '../os/plane.js'
+import type { ServiceEstate } from '../proxy/estate.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import { Service, type ServicePorts } from '../proxy/service.js'
 import type { ServiceStatus } from '../proxy/snapshot.js'
@@ -28,10 +29,26 @@ export class Services {
   #gone: readonly Service[] = []
   #nextId = 0
   #isStarted = false
+  #estate: readonly ServiceEstate[] = []
 
   constructor(fits: number, ports: ServicePorts) {
     this.#fits = fits
     this.#ports = ports
+  }
+
+  /** What is known of them, for the process that comes after. */
+  get estate(): readonly ServiceEstate[] {
+    return this.#list.map((service) => service.estate)
+  }
+
+  /** What the process before this one knew: services of the first configuration go on with it. Before `configure`. */
+  inherit(estate: readonly ServiceEstate[]): void {
+    this.#estate = estate
+  }
+
+  /** Another process has listeners and sessions. */
+  leave(): void {
+    for (const service of this.#list) service.leave()
   }
 
   /** In the order of the configuration. */
@@ -58,7 +75,7 @@ export class Services {
     const binds = proxy.flatMap(({ bind }) => bind)
     const isInTheWay = (service: Service): boolean => isTaken(service.config.bind, binds)
     for (const service of goes.filter(isInTheWay)) this.#dismiss(service)
-    const ids = new Map(proxy.map((config) => [config.name, stays.get(config)?.id ?? this.#newId()]))
+    const ids = new Map(proxy.map((config) => [config.name, stays.get(config)?.id ?? this.#idOf(config)]))
     const made = new Map<ServiceConfig, Service>()
     for (const config of inOrder(proxy, (one) => [...routedTo(one, proxy), ...inTheWayOf(one, stays)])) {
       const own = stays.get(config)
@@ -67,6 +84,7 @@ export class Services {
     }
     for (const service of goes.filter((one) => !isInTheWay(one))) this.#dismiss(service)
     this.#list = proxy.flatMap((config) => made.get(config) ?? [])
+    this.#estate = []
   }
 
   /** Binds and checks, those first that others route to. */
@@ -150,7 +168,8 @@ export class Services {
       own.configure(config, place)
       return own
     }
-    const service = new Service(ids.get(config.name) ?? this.#newId(), config, place, this.#ports)
+    const estate = this.#estate.find(({ name }) => name === config.name)
+    const service = new Service(ids.get(config.name) ?? this.#newId(), config, place, this.#ports, estate)
     if (this.#isStarted) service.start()
     return service
   }
@@ -161,8 +180,12 @@ export class Services {
     this.#gone = [service, ...this.#gone].slice(0, MOST_REMEMBERED)
   }
 
+  #idOf({ name }: ServiceConfig): number {
+    return this.#estate.find((one) => one.name === name)?.id ?? this.#newId()
+  }
+
   #newId(): number {
-    const used = new Set([...this.#list, ...this.#gone].map(({ id }) => id))
+    const used = new Set([...this.#list, ...this.#gone, ...this.#estate].map(({ id }) => id))
     while (used.has(this.#nextId)) this.#nextId = (this.#nextId + 1) % IDS
     const id = this.#nextId
     this.#nextId = (id + 1) % IDS

@@ -6,12 +6,17 @@ export class Systemd {
   readonly #socket: string | undefined
   /** How often the watchdog wants to hear from us at the most, in milliseconds; undefined when it is off. */
   readonly watchdogMs: number | undefined
+  /** What a process that takes over is given, to talk to the manager in our place. */
+  readonly environment: NodeJS.ProcessEnv
 
   constructor(addon: Pick<Addon, 'unixDgramSend'>, environment: NodeJS.ProcessEnv) {
     this.#addon = addon
     this.#socket = environment['NOTIFY_SOCKET']
     const usec = Number(environment['WATCHDOG_USEC'] ?? 0)
     const pid = environment['WATCHDOG_PID']
+    const { NOTIFY_SOCKET, WATCHDOG_USEC } = environment
+    // Without WATCHDOG_PID it is for whoever has it.
+    this.environment = { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID: undefined }
     const isOurs = pid === undefined || Number(pid) === process.pid
     this.watchdogMs = isOurs && usec > 0 ? usec / 1000 : undefined
   }
@@ -26,6 +31,11 @@ export class Systemd {
 
   stopping(): void {
     this.#send('STOPPING=1\nSTATUS=handing over and draining')
+  }
+
+  /** Another process of ours is the service from now on. Before it says that it is ready. */
+  successor(pid: number): void {
+    this.#send(`MAINPID=${pid}\nSTATUS=handed over to process ${pid}`)
   }
 
   watchdog(): void {

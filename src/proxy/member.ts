@@ -5,7 +5,7 @@ import { Checker, type CheckResult, type Probe } from '../health/checker.js'
 import { phaseOf } from '../health/verdict.js'
 import { advised, type Moment, observe, observeConnects, ordered, reconfigured } from './changes.js'
 import type { ServerOrder } from './orders.js'
-import { effective, newServer, type Server } from './pool.js'
+import { effective, type Server } from './pool.js'
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -27,10 +27,11 @@ export class Member {
   #agent: Checker | undefined
   #isStarted = false
 
-  constructor(id: number, config: ServerConfig, isCold: boolean, ports: MemberPorts, onMove: OnMove) {
+  /** @param server as it begins, or as the process before this one knew it */
+  constructor(server: Server, ports: MemberPorts, onMove: OnMove) {
     this.#ports = ports
     this.#onMove = onMove
-    this.#server = newServer(id, config, ports.today(), isCold)
+    this.#server = server
   }
 
   get server(): Server {

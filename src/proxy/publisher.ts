@@ -76,6 +76,12 @@ export class Publisher {
     this.#try()
   }
 
+  /** Another process has the listeners. */
+  leave(): void {
+    this.#isStopped = true
+    this.#retry?.cancel()
+  }
+
   /** Closes the listeners; `closeSessions`: and resets what is connected. */
   stop(service: number, closeSessions: boolean): void {
     this.#isStopped = true

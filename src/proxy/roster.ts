@@ -1,8 +1,9 @@
 import { formatHostPort } from '../base/ip.js'
 import type { ServerConfig } from '../config/schema.js'
 import type { ServerCounters } from '../os/plane.js'
+import { estateOf, inherited, type ServerEstate, serverEstate } from './estate.js'
 import { Member, type MemberPorts, type OnMove } from './member.js'
-import type { Server } from './pool.js'
+import { newServer, type Server } from './pool.js'
 
 /** A server that is no longer configured, until its last session has ended. */
 export interface Leaving {
@@ -26,10 +27,18 @@ export class Roster {
   readonly #names = new Map<number, string>()
   #nextId = 0
   #isStarted = false
+  /** What the process before this one knew of servers that are not here yet. */
+  #estate: readonly ServerEstate[]
 
-  constructor(ports: MemberPorts, onMove: OnMove) {
+  constructor(ports: MemberPorts, onMove: OnMove, estate: readonly ServerEstate[] = []) {
     this.#ports = ports
     this.#onMove = onMove
+    this.#estate = estate
+  }
+
+  /** What is known of them, for the process that comes after. */
+  get estate(): readonly ServerEstate[] {
+    return this.#members.map(({ server }) => serverEstate(server))
   }
 
   get servers(): readonly Server[] {
@@ -66,10 +75,11 @@ export class Roster {
     this.#leaving = [...this.#leaving, ...gone.map(({ server }) => ({ server, sinceMs }))]
     this.#members = configs.map((config) => {
       const member = stays.get(config)
-      if (member === undefined) return new Member(this.#newId(), config, this.#isStarted, this.#ports, this.#onMove)
+      if (member === undefined) return new Member(this.#newServer(config), this.#ports, this.#onMove)
       member.configure(config)
       return member
     })
+    this.#estate = []
     for (const { server } of this.#members) this.#remember(server)
     if (this.#isStarted) for (const member of this.#members) member.start()
   }
@@ -95,10 +105,18 @@ export class Roster {
     return released
   }
 
+  #newServer(config: ServerConfig): Server {
+    const today = this.#ports.today()
+    const estate = estateOf(this.#estate, config)
+    if (estate !== undefined) return inherited(config, estate, today)
+    return newServer(this.#newId(), config, today, this.#isStarted)
+  }
+
   #newId(): number {
     const used = new Set([
       ...this.#members.map(({ server }) => server.id),
-      ...this.#leaving.map(({ server }) => server.id)
+      ...this.#leaving.map(({ server }) => server.id),
+      ...this.#estate.map(({ id }) => id)
     ])
     let id = this.#nextId
     while (used.has(id)) id = (id + 1) % IDS

@@ -8,6 +8,7 @@ import { isOurOwn } from '../health/shortage.js'
 import type { DataPlaneEvent, NativeDataPlane, ServiceCounters } from '../os/plane.js'
 import { shareOf } from './balancer.js'
 import { type Choice, type ChoiceKind, choose } from './choice.js'
+import type { ServiceEstate } from './estate.js'
 import { Herald } from './herald.js'
 import { type InheritedSockets, listenersOf } from './listeners.js'
 import type { MemberPorts } from './member.js'
@@ -59,14 +60,15 @@ export class Service {
   #isStarted = false
   #isStopped = false
 
-  constructor(id: number, config: ServiceConfig, place: Place, ports: ServicePorts) {
+  /** @param estate what the process before this one knew of it */
+  constructor(id: number, config: ServiceConfig, place: Place, ports: ServicePorts, estate?: ServiceEstate) {
     this.id = id
     this.#ports = ports
     this.#config = config
     this.#place = place
     this.#herald = this.#newHerald()
     const probe: MemberPorts['probe'] = (check, server) => ports.probe(check, { service: this.name, server })
-    this.#roster = new Roster({ ...ports, probe }, this.#onMove)
+    this.#roster = new Roster({ ...ports, probe }, this.#onMove, estate?.servers)
     this.#publisher = new Publisher({ clock: ports.clock, plane: ports.plane, onFault: this.#onFault })
     this.#roster.configure(config.servers)
     this.#settle()
@@ -141,6 +143,21 @@ export class Service {
     this.#rebalancer?.stop()
     this.#roster.stop()
     this.#publisher.stop(this.id, closeSessions)
+  }
+
+  /** For the process that comes after: what is known of it. */
+  get estate(): ServiceEstate {
+    return { name: this.name, id: this.id, servers: this.#roster.estate }
+  }
+
+  /** Another process has its listeners and sessions: nothing of it is touched any more. */
+  leave(): void {
+    this.#isStopped = true
+    this.#touched?.cancel()
+    this.#step?.cancel()
+    this.#rebalancer?.stop()
+    this.#roster.stop()
+    this.#publisher.leave()
   }
 
   /** What the operator asks of a server. @returns undefined: there is no such server */

@@ -9,7 +9,7 @@ import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
 import type { InstancePorts, InstanceSetup, Surroundings } from './instance-ports.js'
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
-import { patienceOf, takeoverNotBefore } from './patience.js'
+import { LOOK_AGAIN_MS, patienceOf, takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
 import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
@@ -19,11 +19,6 @@ import { leaseSeconds, retryRefusedMs, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
-
-type TimerName = 'masterDown' | 'preemptDelay' | 'retry'
-
-/** Who may not take over yet looks again this often. */
-const LOOK_AGAIN_MS = 250
 
 /** The driver of one election: owns its timers, performs what the machine decides, and proves to be alive before it renews the lease. */
 export class Instance implements Listener, Member {
@@ -35,7 +30,7 @@ export class Instance implements Listener, Member {
   readonly #rivals: Rivals
   readonly #voice: Voice
   readonly #counters = newCounters()
-  readonly #timers: Timers<TimerName>
+  readonly #timers: Timers<'masterDown' | 'preemptDelay' | 'retry'>
   readonly #renewal: Renewal
   readonly #startedAt: number
   #group: SyncGroup | null = null
@@ -61,11 +56,8 @@ export class Instance implements Listener, Member {
     this.#startedAt = ports.clock.now()
     this.#local = localOf(setup)
     this.#rivals = new Rivals(ports.clock)
-    this.#diagnosis = new Diagnosis(config.name, {
-      ...ports,
-      log: this.#log,
-      lease: () => leaseSeconds(this.#setup.config)
-    })
+    const lease = (): number => leaseSeconds(this.#setup.config)
+    this.#diagnosis = new Diagnosis(config.name, { ...ports, log: this.#log, lease })
     this.#timers = new Timers(ports.clock)
     this.#voice = new Voice(ports, {
       setup: () => this.#setup,
@@ -74,11 +66,8 @@ export class Instance implements Listener, Member {
       onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() }),
       onError: (error) => this.#diagnosis.notOnTime(error)
     })
-    this.#announcer = new Announcer(config.garp, {
-      ...ports,
-      log: this.#log,
-      mayAnnounce: () => this.#isStillMaster()
-    })
+    const mayAnnounce = (): boolean => this.#isStillMaster()
+    this.#announcer = new Announcer(config.garp, { ...ports, log: this.#log, mayAnnounce })
     this.#addresses = new Addresses(leaseSeconds(config), {
       kernel: ports.kernel,
       log: this.#log,
@@ -113,8 +102,8 @@ export class Instance implements Listener, Member {
     return this.#setup.config
   }
 
-  /** What the instance hangs on, as it is now. The first call starts the election. */
-  update(around: Surroundings): void {
+  /** What the instance hangs on, as it is now. The first call starts the election. @param resumes the process before was master */
+  update(around: Surroundings, resumes = false): void {
     if (this.#isStopped) return
     const hasMoved = this.#around !== undefined && macsOf(this.#around) !== macsOf(around)
     this.#around = around
@@ -122,6 +111,7 @@ export class Instance implements Listener, Member {
     this.#voice.follow(around.source)
     this.#addresses.place((dev) => around.linkOf(dev)?.index ?? null)
     this.#setPriority()
+    if (resumes) this.#dispatch({ type: 'resume', own: this.#own() })
     this.#judge()
     this.#addresses.kernelChanged()
     this.#diagnosis.place(around, this.#setup.config)
@@ -187,12 +177,20 @@ export class Instance implements Listener, Member {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
-    this.#timers.cancelAll()
-    this.#renewal.stop()
-    this.#diagnosis.stop()
+    this.leave()
     await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
     this.#ports.wire.remove(this)
     this.#group?.remove(this)
+  }
+
+  /** Says nothing more and leaves the addresses as they are: another process goes on with both. */
+  leave(): void {
+    this.#isStopped = true
+    this.#voice.stop()
+    this.#announcer.stop()
+    this.#timers.cancelAll()
+    this.#renewal.stop()
+    this.#diagnosis.stop()
   }
 
   snapshot(): InstanceStatus {

@@ -51,6 +51,8 @@ export type Event =
   | { readonly type: 'settings'; readonly was: Pick<Settings, 'priority' | 'advertIntMs' | 'downTimerAdverts'> }
   /** We were away for so long that a peer may have taken over. */
   | { readonly type: 'stalled' }
+  /** The process before this one was master, and has just let go without a word: nobody is to notice. */
+  | { readonly type: 'resume'; readonly own: string }
   /** Another member of our sync group is master no more. */
   | { readonly type: 'yield'; readonly reason: string }
   | { readonly type: 'shutdown' }
@@ -81,6 +83,9 @@ export interface Step {
  */
 export const LAST_RESORT = 2
 
+/** Why one is master that goes on with another process's mastership: nobody needs to be told of it. */
+export const RESUMED = 'went on with the mastership of the process before'
+
 /** How long a master that asks to be relieved waits for a better one: the skew of all those who are better has run out, that of its equals has not. */
 const RELIEF_WAIT = 0.94
 
@@ -102,6 +107,8 @@ export function step(vr: Settings, state: State, event: Event): Step {
     case 'stalled':
       // No priority 0: whoever took over meanwhile must not hear that its predecessor left.
       return state.role === 'MASTER' ? toBackup(vr, state, 'stalled') : stay(state)
+    case 'resume':
+      return state.role === 'INIT' ? toMaster(vr, state, event.own, RESUMED) : stay(state)
     case 'yield':
       return onYield(vr, state, event.reason)
     case 'settings':

@@ -1,5 +1,8 @@
 import type { InstanceSetup, Surroundings } from './instance-ports.js'
 
+/** Who may not take over yet looks again this often. */
+export const LOOK_AGAIN_MS = 250
+
 /** What a takeover may have to wait for; times are monotonic milliseconds. */
 export interface Patience {
   readonly startedAt: number

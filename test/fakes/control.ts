@@ -9,6 +9,7 @@ export const fakeControl = (overrides: Partial<Control> = {}): Control => ({
   events: () => [],
   orderServer: () => ({ ok: false, error: 'no' }),
   failover: () => ({ ok: false, error: 'no' }),
+  handOver: async () => ({ ok: false, error: 'no' }),
   sessions: async () => ({ ok: true, sessions: [], total: 0 }),
   killSessions: async () => ({ ok: true, ended: 0, unknown: [] }),
   ...overrides

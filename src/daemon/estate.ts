@@ -1,0 +1,50 @@
+import type { ServiceEstate } from '../proxy/estate.js'
+
+/** What is said between the two processes; who speaks another one is not understood. */
+export const FORMAT = 1
+
+/** What a process leaves to the one that takes over, besides sockets. As JSON. */
+export interface Estate {
+  readonly version: string
+  readonly services: readonly ServiceEstate[]
+  /** Instances that are master. */
+  readonly masters: readonly Mastership[]
+  /** Where it listens, in the order of the descriptors, which come before those of sessions. */
+  readonly places: readonly string[]
+}
+
+export interface Mastership {
+  readonly interface: string
+  readonly family: 4 | 6
+  readonly virtualRouterId: number
+}
+
+/** What the successor says when it is able to take over. */
+export interface Ready {
+  readonly type: 'ready'
+  readonly format: number
+  /** The form of sessions that its addon reads. */
+  readonly sessions: number
+  readonly version: string
+}
+
+/** How much is on its way. */
+export interface Announced {
+  readonly type: 'estate'
+  readonly estateBytes: number
+  readonly sessionBytes: number
+  readonly descriptors: number
+}
+
+export interface Word {
+  readonly type: 'have' | 'go'
+}
+
+/** Says by its type what it is; undefined: something else. */
+export function wordOf<Type extends string>(
+  value: unknown,
+  type: Type
+): ({ readonly type: Type } & object) | undefined {
+  const isIt = typeof value === 'object' && value !== null && 'type' in value && value.type === type
+  return isIt ? (value as { readonly type: Type }) : undefined
+}

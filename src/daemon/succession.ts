@@ -1,0 +1,69 @@
+import type { HandOverVerdict } from '../admin/status.js'
+import type { Clock } from '../base/clock.js'
+import type { Log } from '../base/log.js'
+import type { Addon } from '../os/addon.js'
+import type { HandedPlane } from '../os/plane.js'
+import { startSuccessor } from '../os/successor.js'
+import type { Systemd } from '../os/systemd.js'
+import type { Parts } from './build.js'
+import type { Estate } from './estate.js'
+import { give } from './giving.js'
+
+/** After everything was handed over: until the service manager has read who is in charge now, and whoever asked for it its answer. */
+const LINGER_MS = 1000
+
+export interface SuccessionPorts {
+  readonly addon: Addon
+  readonly clock: Clock
+  readonly log: Log
+  readonly systemd: Systemd
+  readonly parts: Parts
+  readonly estate: () => Omit<Estate, 'places'>
+  /** All the rest of the daemon stands still, and gives back what only one process can have. */
+  readonly quiet: () => Promise<void>
+}
+
+/**
+ * A fresh process of the program that is installed now takes over; this one ends a second later. Until it has
+ * everything, nothing is given up, and whatever goes wrong this one goes on.
+ * @param path of the configuration, which it reads anew
+ * @param sessions that live now, for people
+ */
+export async function succeed(path: string, sessions: number, ports: SuccessionPorts): Promise<HandOverVerdict> {
+  const { addon, clock, log, systemd, parts } = ports
+  const began = clock.now()
+  const successor = startSuccessor(['run', '-c', path, '--take-over'], systemd.environment, addon, clock)
+  const { pid } = successor
+  log.info({ pid, sessions }, 'handing over to another process')
+  const estate = ({ listeners }: HandedPlane): Estate => ({
+    ...ports.estate(),
+    places: listeners.map(({ place }) => place)
+  })
+  const given = await give(successor, { addon, clock, plane: parts.plane, estate }, () => letGo(pid, ports))
+  if (!given.ok) {
+    log.error({ pid, error: given.error }, 'handing over failed')
+    return given
+  }
+  // What it had as descriptors of its own: the sockets live on in the other process.
+  parts.plane.stop()
+  const tookMs = Math.round(clock.now() - began)
+  log.info({ pid, sessions, took_ms: tookMs }, 'handed over')
+  clock.after(LINGER_MS, () => process.exit(0))
+  return { ok: true, pid, sessions, took_ms: tookMs }
+}
+
+/** Nobody is told anything, and no address is removed. Adverts leave until the very end. */
+async function letGo(pid: number, { systemd, parts, quiet }: SuccessionPorts): Promise<void> {
+  const { election, trackers, services, probes, prober, netlink, sender } = parts
+  services.leave()
+  trackers.stop()
+  await quiet()
+  probes.close()
+  prober.close()
+  // Before the other one says that it is ready: the manager listens to the main process alone.
+  systemd.successor(pid)
+  election.leave()
+  sender?.close()
+  election.close()
+  netlink.stop()
+}
