@@ -28,11 +28,21 @@ function fail(why) {
 
 function build() {
   if (prefixOfTools === undefined) fail(`there is no cross compiler for ${arch}`)
-  const missing = [`${prefixOfTools}g++`, 'make', 'python3'].filter((tool) => spawnSync(tool, ['--version']).status !== 0)
-  if (missing.length > 0) fail(`${missing.join(', ')} not found. apt-get install ${isCross ? `crossbuild-essential-${arch}` : 'g++'} make python3`)
+  const missing = [`${prefixOfTools}g++`, 'make', 'python3'].filter(
+    (tool) => spawnSync(tool, ['--version']).status !== 0
+  )
+  if (missing.length > 0)
+    fail(
+      `${missing.join(', ')} not found. apt-get install ${isCross ? `crossbuild-essential-${arch}` : 'g++'} make python3`
+    )
   const args = ['configure', 'build', '--silent', '-j', 'max']
   const prefix = nodedir ?? path.resolve(process.execPath, '../..')
-  const tools = { CC: `${prefixOfTools}gcc`, CXX: `${prefixOfTools}g++`, AR: `${prefixOfTools}ar`, LINK: `${prefixOfTools}g++` }
+  const tools = {
+    CC: `${prefixOfTools}gcc`,
+    CXX: `${prefixOfTools}g++`,
+    AR: `${prefixOfTools}ar`,
+    LINK: `${prefixOfTools}g++`
+  }
   const env = isCross ? { ...process.env, ...tools } : process.env
   if (isCross) args.push(`--arch=${arch}`)
   const place = isCross ? crossPlace() : here

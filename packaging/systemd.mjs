@@ -38,6 +38,7 @@ async function main() {
   await reloads()
   await watchdog()
   await killed()
+  await handedOver()
   await restarted()
   await upgraded()
   await removed()
@@ -153,6 +154,22 @@ async function killed() {
   await until('it holds the VIP', () => inside('ip address show bond0').text.includes(VIP))
 }
 
+/** Another process of the same service, without anybody noticing. */
+async function handedOver() {
+  say('## vipd upgrade')
+  const from = adverts.length
+  const before = pid()
+  sh('vipd upgrade; systemctl is-active vipd')
+  await sleep(2500)
+  check('systemd follows the new process', pid() !== before && inside('kill -0 $(systemctl show -p MainPID --value vipd)').status === 0)
+  check('the old process is gone', inside(`kill -0 ${before}`).status !== 0)
+  tellAdverts(from)
+  check('nobody was told that it leaves', !adverts.slice(from).some(({ priority }) => priority === 0))
+  sh('systemctl status vipd --no-pager --lines=0 | sed -n 3,10p')
+  await sleep(6000)
+  check('the watchdog is fed', inside('systemctl show -p NRestarts,WatchdogTimestampMonotonic,ActiveState vipd').text.includes('ActiveState=active'))
+}
+
 async function restarted() {
   say('## systemctl restart')
   const from = adverts.length
@@ -166,6 +183,7 @@ async function upgraded() {
   const from = adverts.length
   sh(`apt-get install -y --reinstall /root/${basename(deb)} 2>&1 | tail -n 2`)
   sh('systemctl is-active vipd; tail -n 1 /etc/vipd/vipd.yaml')
+  check('an upgrade tells nobody that it leaves', !adverts.slice(from).some(({ priority }) => priority === 0))
   await until('it holds the VIP', () => inside('ip address show bond0').text.includes(VIP))
   tellAdverts(from)
 }

@@ -92,26 +92,9 @@ std::vector<Adoption> adoptions_of(const Napi::CallbackInfo& info) {
   const auto sessions = buffer_at(info, 0);
   std::vector<Fd> fds;
   for (const int fd : descriptors_of(object_at(info, 1).As<Napi::Array>())) fds.emplace_back(fd);
-  std::vector<Adoption> all;
-  std::size_t at = 0;
-  std::size_t used = 0;
-  const std::size_t size = sessions.Length();
-  while (at < size) {
-    Adoption one;
-    if (size - at < sizeof one.record) throw Napi::RangeError::New(info.Env(), "a session's record is cut");
-    std::memcpy(&one.record, sessions.Data() + at, sizeof one.record);
-    at += sizeof one.record;
-    const std::uint64_t held = std::uint64_t{one.record.held[0]} + one.record.held[1];
-    const bool is_kind = one.record.kind <= HandedSession::Kind::handshake;
-    if (!is_kind || held > size - at || fds.size() - used < one.record.descriptors()) {
-      throw Napi::RangeError::New(info.Env(), "a session's record is cut");
-    }
-    one.held.assign(sessions.Data() + at, sessions.Data() + at + held);
-    at += held;
-    for (unsigned i = 0; i < one.record.descriptors(); ++i) one.descriptors.push_back(std::move(fds[used++]));
-    all.push_back(std::move(one));
-  }
-  return all;
+  std::optional<std::vector<Adoption>> all = read_handed(sessions.Data(), sessions.Length(), std::move(fds));
+  if (!all) throw Napi::RangeError::New(info.Env(), "a session's record is cut");
+  return std::move(*all);
 }
 
 void register_handover(Napi::Env env, Napi::Object exports) {

@@ -74,6 +74,29 @@ Address HandedAddress::address() const noexcept {
   return {};
 }
 
+std::optional<std::vector<Adoption>> read_handed(const std::uint8_t* bytes, std::size_t size,
+                                                 std::vector<Fd>&& descriptors) {
+  std::vector<Fd> fds = std::move(descriptors);
+  std::vector<Adoption> all;
+  std::size_t at = 0;
+  std::size_t used = 0;
+  while (at < size) {
+    Adoption one;
+    if (size - at < sizeof one.record) return std::nullopt;
+    std::memcpy(&one.record, bytes + at, sizeof one.record);
+    at += sizeof one.record;
+    const HandedSession& record = one.record;
+    const std::uint64_t held = std::uint64_t{record.held[kClient]} + record.held[kServer];
+    if (record.kind > HandedSession::Kind::handshake || held > size - at) return std::nullopt;
+    if (fds.size() - used < record.descriptors()) return std::nullopt;
+    one.held.assign(bytes + at, bytes + at + held);
+    at += held;
+    for (unsigned i = 0; i < record.descriptors(); ++i) one.descriptors.push_back(std::move(fds[used++]));
+    all.push_back(std::move(one));
+  }
+  return used == fds.size() ? std::optional{std::move(all)} : std::nullopt;
+}
+
 // From here on it accepts nothing: what comes waits in the listeners' queues, which go along.
 void Worker::hand_over(SessionQuery& query) {
   frozen_ = true;

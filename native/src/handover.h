@@ -1,10 +1,14 @@
 // Worker thread. Living sessions as one process gives them to another of the same host: a record each, and descriptors.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
+#include <vector>
 
 #include "address.h"
+#include "fd.h"
 
 namespace vipd {
 
@@ -57,5 +61,17 @@ struct HandedSession {
   [[nodiscard]] unsigned descriptors() const noexcept { return kind == Kind::established ? 2 : 1; }
 };
 static_assert(std::is_trivially_copyable_v<HandedSession>);
+
+// A session of another process that goes on here.
+struct Adoption {
+  HandedSession record;
+  std::vector<Fd> descriptors;
+  std::vector<std::uint8_t> held;
+};
+
+// Records, one after the other, with the descriptors of all of them in the same order. None: something is cut, and every
+// descriptor is closed.
+[[nodiscard]] std::optional<std::vector<Adoption>> read_handed(const std::uint8_t* bytes, std::size_t size,
+                                                               std::vector<Fd>&& descriptors);
 
 }  // namespace vipd

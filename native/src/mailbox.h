@@ -35,13 +35,6 @@ struct SessionKill {
   std::int64_t quiet_ms;
 };
 
-// A session of another process that goes on here.
-struct Adoption {
-  HandedSession record;
-  std::vector<Fd> descriptors;
-  std::vector<std::uint8_t> held;
-};
-
 struct Mail {
   std::vector<ServiceMail> services;
   std::vector<SessionKill> kills;

@@ -35,7 +35,11 @@ std::atomic<int> g_wrong{0};
 struct Events final : EventSink, ProbeSink {
   bool emit(const Event&) noexcept override { return ++events % 7 != 0; }
   void done(const ProbeReport&) noexcept override { ++reports; }
-  void answered(std::shared_ptr<SessionQuery>) noexcept override { ++answers; }
+  void answered(std::shared_ptr<SessionQuery> query) noexcept override {
+    if (query->hands_over) handed = query->number;
+    ++answers;
+  }
+  std::atomic<std::uint32_t> handed{0};  // the last one
   std::atomic<int> events{0};
   std::atomic<int> reports{0};
   std::atomic<int> answers{0};
@@ -226,7 +230,26 @@ struct Operator {
     plane.ask(query);
   }
 
+  // All sessions leave the data plane as records, and come back.
+  void hand_over(Events& events) {
+    auto query = std::make_shared<SessionQuery>(++asked, plane.workers().size());
+    query->hands_over = true;
+    plane.ask(query);
+    while (events.handed != query->number) usleep(100);
+    std::vector<std::uint8_t> bytes;
+    std::vector<Fd> fds;
+    for (Handed& part : query->handed) {
+      bytes.insert(bytes.end(), part.sessions.begin(), part.sessions.end());
+      for (Fd& fd : part.descriptors) fds.push_back(std::move(fd));
+    }
+    moved += fds.size();
+    auto sessions = read_handed(bytes.data(), bytes.size(), std::move(fds));
+    if (!sessions) std::abort();
+    plane.adopt(std::move(*sessions));
+  }
+
   DataPlane& plane;
+  std::uint64_t moved = 0;
   std::uint32_t asked = 0;
   std::uint64_t records = 0;
   std::uint64_t last = 0;
@@ -291,6 +314,7 @@ bool run(Mode mode, double seconds, unsigned seed) {
     }
     if (random() % 20 == 0) plane.withdraw(1, random() % 2 == 0);
     node.ask(random);
+    if (random() % 8 == 0) node.hand_over(events);
     node.take_records();
     // The next one of the same worker, which may well live.
     for (std::uint64_t i = 1; i < 4; ++i) plane.kill(node.last + i * kMostWorkers, random() % 2 * 5);
@@ -305,17 +329,17 @@ bool run(Mode mode, double seconds, unsigned seed) {
   const std::uint64_t total = sum(state, &ServiceCounters::total);
   for (int i = 0; i < 300 && events.answers < static_cast<int>(node.asked); ++i) usleep(10'000);
   node.take_records();
-  std::printf("   queue timeouts %lu, limited %lu, killed %lu, records %lu, answers %d/%u\n", sum(state, &ServiceCounters::queue_timeouts),
+  std::printf("   descriptors handed over %lu, queue timeouts %lu, limited %lu, killed %lu, records %lu, answers %d/%u\n", node.moved, sum(state, &ServiceCounters::queue_timeouts),
               sum(state, &ServiceCounters::source_limited), killed(plane.services().at(1)), node.records,
               events.answers.load(), node.asked);
   const bool clean = nothing_is_left(plane.services().at(1)) && events.answers == static_cast<int>(node.asked);
-  const bool settled = state.current == 0 && state.max <= 30 && events.reports == static_cast<int>(probes);
+  const bool settled = state.current == 0 && state.max <= 60 && events.reports == static_cast<int>(probes);
   std::printf("%d: sessions %lu, max %ld, echoed %lu MB, events %d, probes %u/%d, refused publications %d, left %ld\n",
               static_cast<int>(mode), total, state.max.load(), g_echoed.load() >> 20, events.events.load(), probes,
               events.reports.load(), refused, state.current.load());
   prober.stop();
   plane.stop();
-  return settled && clean && node.records > 0 && g_wrong == 0 && total > 100 && g_echoed > 0 && refused == 0;
+  return settled && clean && node.moved > 20 && node.records > 0 && g_wrong == 0 && total > 100 && g_echoed > 0 && refused == 0;
 }
 
 }  // namespace

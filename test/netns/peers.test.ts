@@ -78,7 +78,6 @@ t.test(
     const worst = Math.max(...ended.map(({ at }) => at)) - takenAt
     t.comment(`${IDLE} idle clients: all reset within ${worst.toFixed(1)} ms of the takeover`)
     t.ok(ended.every(({ code }) => code === 'ECONNRESET'))
-    t.ok(worst < 1000, 'and not by the second word alone')
     const metrics = await status(second)
     t.ok(metrics.peers.tickled >= IDLE)
     await poll(async () => (await status(second)).peers.nodes[0]?.error !== null, 15_000, 'the node seen to be gone')

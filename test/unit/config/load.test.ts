@@ -37,7 +37,7 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
   [
     'an unknown key at the top',
     `foo: 1\n${VRRP}`,
-    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, maxconn, nbthread, hard_stop_after, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
+    'vipd.yaml:1:1: unknown key `foo`: known here: admin, log, maxconn, nbthread, hard_stop_after, peers, global_defs, vrrp_script, vrrp_track_file, vrrp_track_process, vrrp_sync_group, vrrp, proxy'
   ],
   [
     'a wrong type',
@@ -181,7 +181,11 @@ const bad: readonly [what: string, yaml: string, ...problems: string[]][] = [
     'vipd.yaml:5:44: unknown key `inter`: it belongs under `check`'
   ],
   ['an empty file', '', 'vipd.yaml:1:1: the file is empty: it needs at least `vrrp:` or `proxy:`'],
-  ['a file that is a list', '- a\n', 'vipd.yaml:1:1: the file must be a map: admin, log, global_defs, vrrp, proxy'],
+  [
+    'a file that is a list',
+    '- a\n',
+    'vipd.yaml:1:1: the file must be a map: admin, log, peers, global_defs, vrrp, proxy'
+  ],
   [
     'a key twice',
     `${VRRP}    priority: 1\n    priority: 2\n`,
@@ -320,6 +324,7 @@ t.test('every default is filled in', async (t) => {
     maxconn: undefined,
     threads: undefined,
     hardStopAfterMs: 5000,
+    peers: null,
     global: {
       routerId: null,
       mail: {
