@@ -14,7 +14,7 @@
         "src/connect.cc", "src/datagram.cc", "src/dataplane.cc", "src/ending.cc", "src/handover.cc", "src/handshake.cc", "src/idle.cc",
         "src/limits.cc", "src/listener.cc", "src/listening.cc", "src/loop_thread.cc", "src/mailbox.cc", "src/networks.cc", "src/passing.cc",
         "src/pick.cc", "src/prober.cc", "src/proxy_header.cc", "src/publish.cc", "src/pump.cc", "src/queue.cc",
-        "src/record.cc", "src/session.cc", "src/sockets.cc", "src/source.cc", "src/telling.cc", "src/traffic.cc",
+        "src/record.cc", "src/session.cc", "src/sockets.cc", "src/source.cc", "src/successor.cc", "src/telling.cc", "src/traffic.cc",
         "src/unix_listener.cc", "src/vrrp_socket.cc", "src/waiting.cc", "src/worker.cc"
       ]
     },

@@ -157,6 +157,7 @@ async function killed() {
 /** Another process of the same service, without anybody noticing. */
 async function handedOver() {
   say('## vipd upgrade')
+  await sleep(3000)
   const from = adverts.length
   const before = pid()
   sh('vipd upgrade; systemctl is-active vipd')
@@ -172,9 +173,11 @@ async function handedOver() {
 
 async function restarted() {
   say('## systemctl restart')
+  await sleep(1500)
   const from = adverts.length
   sh('systemctl restart vipd; echo "exit $?"')
   await until('it holds the VIP', () => inside('ip address show bond0').text.includes(VIP))
+  await sleep(1500)
   tellAdverts(from)
 }
 
@@ -183,8 +186,10 @@ async function upgraded() {
   const from = adverts.length
   sh(`apt-get install -y --reinstall /root/${basename(deb)} 2>&1 | tail -n 2`)
   sh('systemctl is-active vipd; tail -n 1 /etc/vipd/vipd.yaml')
+  await sleep(1500)
   check('an upgrade tells nobody that it leaves', !adverts.slice(from).some(({ priority }) => priority === 0))
   await until('it holds the VIP', () => inside('ip address show bond0').text.includes(VIP))
+  await sleep(1500)
   tellAdverts(from)
 }
 
@@ -192,7 +197,7 @@ async function removed() {
   say('## Remove')
   await sleep(1500)
   const from = adverts.length
-  sh('apt-get -o Dpkg::Use-Pty=0 -q=1 purge -y vipd 2>&1 | grep -v 'Reading database' | tail -n 2')
+  sh('apt-get -o Dpkg::Use-Pty=0 -q=1 purge -y vipd 2>&1 | grep -v Reading | tail -n 2')
   await sleep(1500)
   check('the last advert has priority 0', adverts.slice(from).at(-1)?.priority === 0)
   say(`The last advert on the cable: priority ${adverts.at(-1)?.priority}.`)

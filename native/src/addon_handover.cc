@@ -6,6 +6,7 @@
 
 #include "addon_dataplane.h"
 #include "passing.h"
+#include "successor.h"
 
 namespace vipd {
 namespace {
@@ -65,6 +66,15 @@ void js_close_descriptors(const Napi::CallbackInfo& info) {
   for (const int fd : descriptors_of(object_at(info, 0).As<Napi::Array>())) ::close(fd);
 }
 
+Napi::Value js_start_successor(const Napi::CallbackInfo& info) {
+  const Napi::Object given = object_at(info, 0);
+  const std::string program = string_of(given, "program");
+  const Result<pid_t> started = start_successor(program, strings_of(given, "arguments"), strings_of(given, "environment"),
+                                                integer_of<int>(given, "descriptor", 0, INT32_MAX));
+  if (const Errno* failed = std::get_if<Errno>(&started)) throw errno_error(info.Env(), *failed, program);
+  return number(info.Env(), *std::get_if<pid_t>(&started));
+}
+
 }  // namespace
 
 Napi::Object handed_of(Napi::Env env, SessionQuery& query) {
@@ -102,6 +112,7 @@ void register_handover(Napi::Env env, Napi::Object exports) {
   exports.Set("sendMessage", Napi::Function::New(env, js_send_message, "sendMessage"));
   exports.Set("receiveMessage", Napi::Function::New(env, js_receive_message, "receiveMessage"));
   exports.Set("closeDescriptors", Napi::Function::New(env, js_close_descriptors, "closeDescriptors"));
+  exports.Set("startSuccessor", Napi::Function::New(env, js_start_successor, "startSuccessor"));
   exports.Set("handoverFormat", number(env, kHandoverFormat));
 }
 

@@ -68,7 +68,6 @@ export async function give(successor: Successor, ports: GivingPorts, letGo: () =
   // From here on everything is the successor's. Should it be gone, so is everything: as if we had crashed now.
   await channel.tell({ type: 'go' }, STILL_MS).catch(() => undefined)
   addon.closeDescriptors([...handed.listeners.map(({ descriptor }) => descriptor), ...handed.descriptors])
-  successor.release()
   return { ok: true }
 }
 

@@ -1,9 +1,10 @@
 import type { HandOverVerdict } from '../admin/status.js'
 import type { Clock } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
 import type { Log } from '../base/log.js'
 import type { Addon } from '../os/addon.js'
 import type { HandedPlane } from '../os/plane.js'
-import { startSuccessor } from '../os/successor.js'
+import { type Successor, startSuccessor } from '../os/successor.js'
 import type { Systemd } from '../os/systemd.js'
 import type { Parts } from './build.js'
 import type { Estate } from './estate.js'
@@ -32,7 +33,12 @@ export interface SuccessionPorts {
 export async function succeed(path: string, sessions: number, ports: SuccessionPorts): Promise<HandOverVerdict> {
   const { addon, clock, log, systemd, parts } = ports
   const began = clock.now()
-  const successor = startSuccessor(['run', '-c', path, '--take-over'], systemd.environment, addon, clock)
+  let successor: Successor
+  try {
+    successor = startSuccessor(['run', '-c', path, '--take-over'], systemd.environment, addon, clock)
+  } catch (error) {
+    return { ok: false, error: `the new process cannot be started: ${messageOf(error)}` }
+  }
   const { pid } = successor
   log.info({ pid, sessions }, 'handing over to another process')
   const estate = ({ listeners }: HandedPlane): Estate => ({

@@ -35,6 +35,17 @@ export interface Addon {
   /** The next message, with descriptors that are the caller's; undefined: none is there. Throws ECONNRESET when the other side is gone. */
   receiveMessage(descriptor: number): { readonly bytes: Buffer; readonly descriptors: number[] } | undefined
   closeDescriptors(descriptors: readonly number[]): void
+  /**
+   * Starts a program in a session of its own, with our stdout and stderr, nothing to read, and `descriptor` as its 3; its
+   * parent is ours. Blocks for a fork and an exec. Throws the errno of either. @returns its number
+   */
+  startSuccessor(how: {
+    readonly program: string
+    readonly arguments: readonly string[]
+    /** `NAME=value` */
+    readonly environment: readonly string[]
+    readonly descriptor: number
+  }): number
   /** The form of the data plane's records. */
   readonly handoverFormat: number
 

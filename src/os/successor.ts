@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import type { Clock } from '../base/clock.js'
 import type { Addon } from './addon.js'
 import { Channel } from './channel.js'
@@ -6,55 +5,66 @@ import { Channel } from './channel.js'
 /** Where the successor finds its end of the channel: after stdin, stdout and stderr. */
 export const SUCCESSOR_FD = 3
 const END_MS = 2000
+const LOOK_MS = 5
 
 /** A fresh process of this program, and the channel to it. */
 export interface Successor {
   readonly pid: number
   readonly channel: Channel
-  /** Resolves when it is gone, whatever it was doing. */
+  /** Resolves when it is gone, whatever it was doing; or after two seconds. */
   kill(): Promise<void>
-  /** It lives by itself from now on. */
-  release(): void
 }
 
 /**
  * Starts the program that is installed now in another process, with our stdout, stderr and environment. The channel is a pair of
- * sockets that has no name: nobody else can be at the other end.
+ * sockets that has no name: nobody else can be at the other end. Its parent is ours, so that a service manager takes it for
+ * a main process like any other. Throws when it cannot be started.
  * @param argv what follows the program's own name
- * @param notify what the service manager gave us
+ * @param notify what the service manager gave us; undefined is taken out
  */
 export function startSuccessor(
   argv: readonly string[],
   notify: NodeJS.ProcessEnv,
-  addon: Pick<Addon, 'openPair' | 'sendMessage' | 'receiveMessage' | 'closeDescriptors'>,
+  addon: Pick<
+    Addon,
+    'openPair' | 'sendMessage' | 'receiveMessage' | 'closeDescriptors' | 'closeOnExec' | 'startSuccessor'
+  >,
   clock: Clock
 ): Successor {
   const [ours, theirs] = addon.openPair()
-  const channel = new Channel(addon, clock, ours)
-  let child: ChildProcess
+  const environment = Object.entries({ ...process.env, ...notify }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`]
+  )
+  let pid: number
   try {
-    child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...argv], {
-      env: { ...process.env, ...notify },
-      stdio: ['ignore', 'inherit', 'inherit', theirs],
-      // It outlives us, also what is sent to our group.
-      detached: true
+    addon.closeOnExec()
+    pid = addon.startSuccessor({
+      program: process.execPath,
+      arguments: [...process.execArgv, process.argv[1] ?? '', ...argv],
+      environment,
+      descriptor: theirs
     })
+  } catch (error) {
+    addon.closeDescriptors([ours])
+    throw error
   } finally {
     addon.closeDescriptors([theirs])
   }
-  // It could not be started: the channel says so by its silence.
-  child.on('error', () => undefined)
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
-  return {
-    pid: child.pid ?? 0,
-    channel,
-    kill: () => {
-      child.kill('SIGKILL')
-      return Promise.race([ended, new Promise<void>((resolve) => clock.after(END_MS, resolve))])
-    },
-    release: () => child.unref()
+  return { pid, channel: new Channel(addon, clock, ours), kill: () => kill(pid, clock) }
+}
+
+async function kill(pid: number, clock: Clock): Promise<void> {
+  const until = clock.now() + END_MS
+  try {
+    process.kill(pid, 'SIGKILL')
+    while (clock.now() < until) {
+      // Throws when it is gone.
+      process.kill(pid, 0)
+      await new Promise<void>((resolve) => {
+        clock.after(LOOK_MS, resolve)
+      })
+    }
+  } catch {
+    // It is gone.
   }
 }

@@ -319,3 +319,44 @@ t.test('messages keep apart, bring descriptors, and say when the other side is g
   t.throws(() => native.receiveMessage(b), { code: 'ECONNRESET' })
   native.closeDescriptors([b])
 })
+
+t.test(
+  'a successor is our parent’s child, has the descriptor as its 3 and nothing else of ours; what cannot run says why',
+  async (t) => {
+    const native = addon()
+    const [ours, theirs] = native.openPair()
+    const script = [
+      "const fs = require('fs')",
+      "const own = fs.readdirSync('/proc/self/fd').filter((fd) => { try { return !/anon_inode|eventfd|pipe|urandom|proc/.test(fs.readlinkSync('/proc/self/fd/' + fd)) } catch { return false } })",
+      "const ppid = fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[1]",
+      'fs.writeSync(3, JSON.stringify({ own, ppid: Number(ppid), env: process.env }))'
+    ].join('; ')
+    const pid = native.startSuccessor({
+      program: process.execPath,
+      arguments: ['-e', script],
+      environment: ['ONLY=this'],
+      descriptor: theirs
+    })
+    native.closeDescriptors([theirs])
+    t.ok(pid > 0)
+    let got: { readonly bytes: Buffer } | undefined
+    const until = performance.now() + 10_000
+    while (got === undefined && performance.now() < until) {
+      got = native.receiveMessage(ours)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    const said = JSON.parse(got?.bytes.toString() ?? '{}') as { own: string[]; ppid: number; env: object }
+    t.equal(said.ppid, process.ppid)
+    t.ok(said.own.includes('3'))
+    t.notOk(
+      said.own.some((fd) => Number(fd) > 3),
+      'no other socket or file'
+    )
+    t.strictSame(said.env, { ONLY: 'this' })
+    native.closeDescriptors([ours])
+    t.throws(() => native.startSuccessor({ program: '/nowhere', arguments: [], environment: [], descriptor: 1 }), {
+      code: 'ENOENT',
+      syscall: 'execve'
+    })
+  }
+)

@@ -295,6 +295,7 @@ t.test('the cross wires', async (t) => {
       sendMessage: () => true,
       receiveMessage: () => undefined,
       closeDescriptors: () => undefined,
+      startSuccessor: () => 0,
       handoverFormat: 1,
       unixDgramSend: () => undefined,
       closeOnExec: () => undefined,

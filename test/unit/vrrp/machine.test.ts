@@ -5,6 +5,7 @@ import {
   type Event,
   initialState,
   LAST_RESORT,
+  RESUMED,
   type Settings,
   type State,
   step,
@@ -519,4 +520,12 @@ t.test('whatever happens, in whatever order', async (t) => {
     { numRuns: 500 }
   )
   t.pass('the advert timer runs in MASTER alone, master-down in BACKUP alone, addresses are held by a MASTER alone')
+})
+
+t.test('a mastership that goes on from another process: master at once, from INIT alone', async (t) => {
+  const { state, actions } = step(vr, init, { type: 'resume', own: OWN })
+  t.match(state, { role: 'MASTER', master: { address: OWN, priority: 100 } })
+  t.strictSame(actions, [cancel('masterDown'), ...sendNow, { do: 'hold' }, report('INIT', 'MASTER', RESUMED)])
+  for (const other of [backup, master, fault])
+    t.strictSame(step(vr, other, { type: 'resume', own: OWN }), { state: other, actions: [] })
 })
