@@ -116,6 +116,10 @@ function refusal(socketPath: string, question: string, code: number, text: strin
   const said = text.slice(0, 2000).trim()
   const reason = code === 400 || code === 409 || code === 413 ? reasonOf(said) : undefined
   if (reason !== undefined) return new VipdError('REFUSED', reason, { code })
+  if (code === 404 && question !== 'GET /v1/status') {
+    const why = `the vipd that runs here is another version than this command and does not know \`${question}\``
+    return new VipdError('REFUSED', `${why}: systemctl restart vipd`, { code })
+  }
   return new VipdError('NOT_RUNNING', `${socketPath} answers ${question} by ${code}: ${said.slice(0, 200)}`)
 }
 

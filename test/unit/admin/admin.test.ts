@@ -4,7 +4,7 @@ import { createConnection, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { getSessions, getStatus, postKill, postReload, postServer } from '../../../src/admin/client.js'
+import { getSessions, getStatus, postKill, postReload, postServer, postUpgrade } from '../../../src/admin/client.js'
 import { AdminServer, isAnswering } from '../../../src/admin/server.js'
 import { type Control, isHealthy, type ReloadVerdict, type Status } from '../../../src/admin/status.js'
 import { fakeControl } from '../../fakes/control.js'
@@ -53,6 +53,27 @@ const ask = (
       .on('error', reject)
       .end(sent)
   })
+
+t.test('a daemon that is older than the command is told apart from one that is none', async (t) => {
+  const path = join(folderOf(t), 'vipd.sock')
+  const old = createServer((_, response) => response.writeHead(404).end('{"error":"not found"}\n'))
+  await new Promise<void>((resolve) => old.listen(path, resolve))
+  t.teardown(() => old.close())
+  await t.rejects(postUpgrade(path), {
+    code: 'REFUSED',
+    message:
+      'the vipd that runs here is another version than this command and does not know `POST /v1/upgrade`: systemctl restart vipd'
+  })
+  await t.rejects(getStatus(path), { code: 'NOT_RUNNING' })
+})
+
+t.test('handing over is asked for on the unix socket, and its failure is told in a sentence', async (t) => {
+  const { path } = await serve(t)
+  await t.rejects(postUpgrade(path), { code: 'REFUSED', message: 'no' })
+  const done = { ok: true, pid: 7, sessions: 3, took_ms: 12 } as const
+  const other = await serve(t, { handOver: async () => done })
+  t.match(await postUpgrade(other.path), { pid: 7, sessions: 3, took_ms: 12 })
+})
 
 t.test('ten scrapes at once are all answered, though one never reads what it asked for', async (t) => {
   const [first] = status().proxy
@@ -119,7 +140,7 @@ t.test('over TCP only what is read-only', async (t) => {
   })
   await server.listenTcp('127.0.0.1', port)
   t.equal((await fetch(`http://127.0.0.1:${port}/status.json`)).status, 200)
-  for (const path of ['reload', 'server', 'sessions/kill'])
+  for (const path of ['upgrade', 'reload', 'server', 'sessions/kill'])
     t.equal((await fetch(`http://127.0.0.1:${port}/v1/${path}`, { method: 'POST', body: '{}' })).status, 404, path)
   for (const path of ['sessions', 'events'])
     t.equal((await fetch(`http://127.0.0.1:${port}/v1/${path}`)).status, 404, path)
