@@ -83,6 +83,7 @@ async function boot() {
   })
   inside('ip address add 10.32.137.20/16 dev bond0; ip link set bond0 up')
   run('ip', ['link', 'set', cable, 'up'])
+  run('ip', ['address', 'add', '10.32.137.27/16', 'dev', cable])
 }
 
 /** Adverts as the other end of the cable sees them. */
@@ -175,10 +176,68 @@ async function restarted() {
   say('## systemctl restart')
   await sleep(1500)
   const from = adverts.length
+  const talk = talker()
+  await talk.begin()
+  await sleep(1500)
   sh('systemctl restart vipd; echo "exit $?"')
   await until('it holds the VIP', () => inside('ip address show bond0').text.includes(VIP))
   await sleep(1500)
   tellAdverts(from)
+  const told = await talk.end()
+  say(`A connection that talked all the time: ${told}.`)
+  check('the connection outlived the restart', /^\d+ words, none lost/.test(told))
+  check('nobody was told that the address leaves', !adverts.slice(from).some(({ priority }) => priority === 0))
+}
+
+/** A connection from the other end of the cable through the VIP to an echo server there. */
+function talker() {
+  const text = `
+import socket, time, sys, threading
+server = socket.socket(); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); server.bind(('10.32.137.27', 6443)); server.listen(50)
+def echo(c):
+    while True:
+        d = c.recv(65536)
+        if not d: break
+        c.sendall(d)
+def serve():
+    while True:
+        c, _ = server.accept(); threading.Thread(target=echo, args=(c,), daemon=True).start()
+threading.Thread(target=serve, daemon=True).start()
+print('up', flush=True); sys.stdin.readline()
+c = socket.create_connection(('${VIP}', 8443)); c.settimeout(8)
+n = 0; worst = 0; over = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), over.set()), daemon=True).start()
+try:
+    while not over.is_set():
+        m = b'%d\\n' % n; t = time.time(); c.sendall(m); got = b''
+        while not got.endswith(b'\\n'):
+            d = c.recv(100)
+            if not d: raise Exception('closed')
+            got += d
+        assert got == m
+        worst = max(worst, time.time() - t); n += 1; time.sleep(0.01)
+    print('%d words, none lost, the longest wait %.2f s' % (n, worst), flush=True)
+except Exception as e:
+    print('%d words, then %s' % (n, e), flush=True)
+`
+  const child = spawn('python3', ['-c', text], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.on('data', (piece) => {
+    said += piece
+  })
+  return {
+    async begin() {
+      await until('the echo server', () => said.includes('up'))
+      await until('the server is UP', () => / UP /.test(inside('vipd status').text))
+      child.stdin.write('go\n')
+    },
+    async end() {
+      child.stdin.write('end\n')
+      await until('its last word', () => /words/.test(said), 15_000)
+      child.kill('SIGKILL')
+      return said.split('\n').find((line) => line.includes('words')) ?? ''
+    }
+  }
 }
 
 async function upgraded() {

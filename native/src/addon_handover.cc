@@ -66,6 +66,26 @@ void js_close_descriptors(const Napi::CallbackInfo& info) {
   for (const int fd : descriptors_of(object_at(info, 0).As<Napi::Array>())) ::close(fd);
 }
 
+Napi::Value js_send_descriptors(const Napi::CallbackInfo& info) {
+  const std::string path = string_at(info, 0);
+  const auto bytes = buffer_at(info, 1);
+  const Status failed = send_passed_to(path, bytes.Data(), bytes.Length(), descriptors_of(object_at(info, 2).As<Napi::Array>()));
+  const bool is_busy = failed && (failed->value == EAGAIN || failed->value == ENOBUFS || failed->value == ETOOMANYREFS);
+  if (!is_busy) throw_if(info.Env(), failed, path);
+  return Napi::Boolean::New(info.Env(), !is_busy);
+}
+
+Napi::Value js_identity_of(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), identity_of(static_cast<int>(number_at(info, 0, 0, INT32_MAX))));
+}
+
+Napi::Value js_memory_file(const Napi::CallbackInfo& info) {
+  const auto bytes = buffer_at(info, 0);
+  Result<Fd> made = memory_file(bytes.Data(), bytes.Length());
+  if (const Errno* failed = std::get_if<Errno>(&made)) throw errno_error(info.Env(), *failed);
+  return number(info.Env(), std::get_if<Fd>(&made)->release());
+}
+
 Napi::Value js_start_successor(const Napi::CallbackInfo& info) {
   const Napi::Object given = object_at(info, 0);
   const std::string program = string_of(given, "program");
@@ -113,6 +133,9 @@ void register_handover(Napi::Env env, Napi::Object exports) {
   exports.Set("receiveMessage", Napi::Function::New(env, js_receive_message, "receiveMessage"));
   exports.Set("closeDescriptors", Napi::Function::New(env, js_close_descriptors, "closeDescriptors"));
   exports.Set("startSuccessor", Napi::Function::New(env, js_start_successor, "startSuccessor"));
+  exports.Set("sendDescriptors", Napi::Function::New(env, js_send_descriptors, "sendDescriptors"));
+  exports.Set("identityOf", Napi::Function::New(env, js_identity_of, "identityOf"));
+  exports.Set("memoryFile", Napi::Function::New(env, js_memory_file, "memoryFile"));
   exports.Set("handoverFormat", number(env, kHandoverFormat));
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "fd.h"
@@ -23,5 +25,13 @@ struct Passed {
 [[nodiscard]] Status send_passed(int fd, const void* bytes, std::size_t size, const std::vector<int>& descriptors) noexcept;
 // EAGAIN: nothing is there. ECONNRESET: the other side is gone. EMSGSIZE: it was cut, and what came of it is closed.
 [[nodiscard]] Result<Passed> receive_passed(int fd);
+
+// The same to a unix socket of datagrams, by its path ('@' at the beginning: in the abstract namespace).
+[[nodiscard]] Status send_passed_to(const std::string& path, const void* bytes, std::size_t size,
+                                    const std::vector<int>& descriptors) noexcept;
+// What a descriptor stands for, in every process: device and inode; "" where it is none.
+[[nodiscard]] std::string identity_of(int fd);
+// A file that is nowhere but in memory, with these bytes in it.
+[[nodiscard]] Result<Fd> memory_file(const void* bytes, std::size_t size) noexcept;
 
 }  // namespace vipd

@@ -21,6 +21,7 @@ import type { RootLog } from '../base/log.js'
 import { loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
+import type { FdStore } from '../os/fd-store.js'
 import type { Syslog } from '../os/syslog.js'
 import type { Systemd } from '../os/systemd.js'
 import type { ServerOrder } from '../proxy/orders.js'
@@ -38,7 +39,7 @@ import { Peering } from './peering.js'
 import { PULSE_PERIOD_MS } from './pulse.js'
 import { mergeForReload } from './reload.js'
 import { SessionRecorder } from './session-recorder.js'
-import { succeed } from './succession.js'
+import { putAway, type SuccessionPorts, succeed } from './succession.js'
 import { sweep } from './sweep.js'
 import { adoptSessions, type Legacy, offerListeners } from './taking.js'
 
@@ -139,7 +140,7 @@ export class Daemon implements Control {
     this.#meter.start()
     this.#timers.push(
       clock.every(PULSE_PERIOD_MS, () => this.#parts.pulse()),
-      clock.every(LOOK_PERIOD_MS, () => void this.#parts.look(this.#interfaces)),
+      clock.every(LOOK_PERIOD_MS, () => void this.#parts.look(interfacesOf(this.#config))),
       clock.every(METER_WINDOW_MS, () => this.#meter.turn())
     )
     this.#eventFile.start()
@@ -213,12 +214,19 @@ export class Daemon implements Control {
 
   async #handOver(): Promise<HandOverVerdict> {
     if (this.#stopping !== undefined) return { ok: false, error: 'this process is ending already' }
-    const { path, version } = this.#settings
+    return await succeed(this.#settings.path, this.#sessionsLeft(), this.#succession)
+  }
+
+  /** All goes into the service manager's store, for the process that it starts next. @returns false: it does not, and nothing has changed */
+  async keep(store: FdStore): Promise<boolean> {
+    return this.#stopping === undefined && (await putAway(store, this.#config.admin.socket, this.#succession))
+  }
+
+  get #succession(): SuccessionPorts {
+    const { version } = this.#settings
     const { election, services } = this.#parts
     const estate = () => ({ version, services: services.estate, masters: election.masters })
-    const sessions = this.#sessionsLeft()
-    const quiet = () => this.#quiet()
-    return await succeed(path, sessions, { ...this.#ports, parts: this.#parts, estate, quiet })
+    return { ...this.#ports, parts: this.#parts, estate, quiet: () => this.#quiet() }
   }
 
   /** Everything but the election and the data plane stands still, and what only one process can have is given back. */
@@ -296,21 +304,13 @@ export class Daemon implements Control {
     await election.configure(config, keys)
   }
 
-  get #interfaces(): readonly string[] {
-    return interfacesOf(this.#config)
-  }
-
   async #startNetlink(): Promise<void> {
     if (this.#settings.config.vrrp.length === 0) return
     try {
       await this.#parts.netlink.start()
     } catch (error) {
-      throw new VipdError(
-        'NETLINK_FAILED',
-        `cannot read the kernel's links and addresses: ${messageOf(error)}`,
-        {},
-        error
-      )
+      const why = `cannot read the kernel's links and addresses: ${messageOf(error)}`
+      throw new VipdError('NETLINK_FAILED', why, {}, error)
     }
     this.#unlock = await takeAddressLock()
     // What the process before this one holds is ours now.

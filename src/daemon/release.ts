@@ -1,8 +1,10 @@
 import { isAnswering } from '../admin/server.js'
+import { systemClock } from '../base/clock.js'
 import { VipdError } from '../base/errors.js'
 import type { Config } from '../config/schema.js'
 import { addon } from '../os/addon.js'
 import { Netlink } from '../os/netlink.js'
+import { isMarked } from './keeping.js'
 import { takeAddressLock } from './lock.js'
 import { sweep } from './sweep.js'
 
@@ -16,6 +18,8 @@ export async function release(config: Config | undefined): Promise<string[]> {
     const message = `vipd is running (it answers on ${config.admin.socket}): stop it first, it removes its addresses itself`
     throw new VipdError('ALREADY_RUNNING', message)
   }
+  // A process that is about to be started again has left them there on purpose.
+  if (config !== undefined && (await isMarked(config.admin.socket, systemClock.now()))) return []
   const unlock = await takeAddressLock()
   if (unlock === undefined) {
     const message = 'vipd is running in this network namespace: stop it first, it removes its addresses itself'

@@ -3,12 +3,14 @@ import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Log } from '../base/log.js'
 import type { Addon } from '../os/addon.js'
+import type { FdStore } from '../os/fd-store.js'
 import type { HandedPlane } from '../os/plane.js'
 import { type Successor, startSuccessor } from '../os/successor.js'
 import type { Systemd } from '../os/systemd.js'
 import type { Parts } from './build.js'
 import type { Estate } from './estate.js'
 import { give } from './giving.js'
+import { keep, leaveMark, removeMark } from './keeping.js'
 
 /** After everything was handed over: until the service manager has read who is in charge now, and whoever asked for it its answer. */
 const LINGER_MS = 1000
@@ -58,8 +60,34 @@ export async function succeed(path: string, sessions: number, ports: SuccessionP
   return { ok: true, pid, sessions, took_ms: tookMs }
 }
 
+/**
+ * Sessions, listeners and mastership wait in the service manager's store for the process that it starts next; this one is to end at once.
+ * @param socket of the admin, beside which `vipd release` looks for a word
+ * @returns false: it could not be done, and all goes on here
+ */
+export async function putAway(store: FdStore, socket: string, ports: SuccessionPorts): Promise<boolean> {
+  const { addon, clock, log, parts } = ports
+  const estate = ({ listeners }: HandedPlane): Estate => ({
+    ...ports.estate(),
+    places: listeners.map(({ place }) => place)
+  })
+  try {
+    await leaveMark(socket, clock.now())
+    const why = await keep({ addon, clock, store, plane: parts.plane, estate })
+    if (why !== undefined) throw new Error(why)
+  } catch (error) {
+    await removeMark(socket).catch(() => undefined)
+    log.warn({ error: messageOf(error) }, 'sessions cannot be kept over the restart')
+    return false
+  }
+  await letGo(undefined, ports)
+  parts.plane.stop()
+  log.info({}, 'sessions and addresses are kept for the process that comes next')
+  return true
+}
+
 /** Nobody is told anything, and no address is removed. Adverts leave until the very end. */
-async function letGo(pid: number, { systemd, parts, quiet }: SuccessionPorts): Promise<void> {
+async function letGo(pid: number | undefined, { systemd, parts, quiet }: SuccessionPorts): Promise<void> {
   const { election, trackers, services, probes, prober, netlink, sender } = parts
   services.leave()
   trackers.stop()
@@ -67,7 +95,7 @@ async function letGo(pid: number, { systemd, parts, quiet }: SuccessionPorts): P
   probes.close()
   prober.close()
   // Before the other one says that it is ready: the manager listens to the main process alone.
-  systemd.successor(pid)
+  if (pid !== undefined) systemd.successor(pid)
   election.leave()
   sender?.close()
   election.close()

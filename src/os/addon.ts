@@ -35,6 +35,12 @@ export interface Addon {
   /** The next message, with descriptors that are the caller's; undefined: none is there. Throws ECONNRESET when the other side is gone. */
   receiveMessage(descriptor: number): { readonly bytes: Buffer; readonly descriptors: number[] } | undefined
   closeDescriptors(descriptors: readonly number[]): void
+  /** A datagram with descriptors, at most 253, to a unix socket. Never blocks. @returns false: it has no room now */
+  sendDescriptors(path: string, payload: Buffer, descriptors: readonly number[]): boolean
+  /** What a descriptor stands for, whatever its number in which process; '' where it is none. */
+  identityOf(descriptor: number): string
+  /** A file that is nowhere but in memory, with these bytes in it. @returns its descriptor */
+  memoryFile(bytes: Buffer): number
   /**
    * Starts a program in a session of its own, with our stdout and stderr, nothing to read, and `descriptor` as its 3; its
    * parent is ours. Blocks for a fork and an exec. Throws the errno of either. @returns its number

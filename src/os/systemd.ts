@@ -55,7 +55,7 @@ export class Systemd {
 /** The first socket that is handed over. */
 const FIRST_FD = 3
 /** More than these are no sockets of ours. */
-const MOST_SOCKETS = 1024
+const MOST_SOCKETS = 65_536
 
 /**
  * The listening sockets that the service manager handed over (socket activation), by their names: FileDescriptorName=

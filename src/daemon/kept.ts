@@ -1,0 +1,71 @@
+import { readSync } from 'node:fs'
+import type { Addon } from '../os/addon.js'
+import { FORMAT } from './estate.js'
+import { ESTATE, KEPT_MS, type Kept, SOCKETS } from './keeping.js'
+import type { Legacy } from './taking.js'
+
+const MOST_BYTES = 1 << 30
+const PIECE = 1 << 20
+
+/** What the process before this one put into the service manager's store. Descriptors that are of no use are closed. */
+export type Restored =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'legacy'; readonly legacy: Legacy }
+  | { readonly kind: 'useless'; readonly why: string }
+
+/**
+ * @param stored descriptors by name, as LISTEN_FDS brings them
+ * @param nowMs monotonic
+ */
+export function restore(
+  stored: ReadonlyMap<string, readonly number[]>,
+  addon: Pick<Addon, 'closeDescriptors' | 'handoverFormat' | 'identityOf'>,
+  nowMs: number
+): Restored {
+  const sockets = stored.get(SOCKETS) ?? []
+  const files = stored.get(ESTATE) ?? []
+  if (sockets.length + files.length === 0) return { kind: 'nothing' }
+  try {
+    const [file] = files
+    if (file === undefined) throw new Error('nothing says what they are')
+    const { kept, sessions } = parse(readAll(file))
+    if (kept.format !== FORMAT || kept.sessionsFormat !== addon.handoverFormat)
+      throw new Error(
+        `they are of format ${kept.format}.${kept.sessionsFormat}, and ours is ${FORMAT}.${addon.handoverFormat}`
+      )
+    if (!(nowMs - kept.atMs >= 0 && nowMs - kept.atMs < KEPT_MS)) throw new Error('they are too old')
+    const byIdentity = new Map(sockets.map((one) => [addon.identityOf(one), one]))
+    const descriptors = kept.identities.map((identity) => {
+      const found = byIdentity.get(identity)
+      if (found === undefined) throw new Error('some of them are missing')
+      return found
+    })
+    addon.closeDescriptors([...files, ...sockets.filter((one) => !descriptors.includes(one))])
+    return { kind: 'legacy', legacy: { estate: kept.estate, sessions, descriptors } }
+  } catch (error) {
+    addon.closeDescriptors([...files, ...sockets])
+    return { kind: 'useless', why: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function parse(bytes: Buffer): { readonly kept: Kept; readonly sessions: Buffer } {
+  const end = bytes.indexOf(10)
+  if (end < 0) throw new Error('what says what they are is cut')
+  const kept = JSON.parse(bytes.toString('utf8', 0, end)) as Kept
+  const sessions = bytes.subarray(end + 1)
+  if (sessions.length !== kept.sessionBytes) throw new Error('what says what they are is cut')
+  return { kept, sessions }
+}
+
+/** At the start, before anything waits: a file in memory. */
+function readAll(descriptor: number): Buffer {
+  const pieces: Buffer[] = []
+  for (let at = 0; at < MOST_BYTES; ) {
+    const piece = Buffer.alloc(PIECE)
+    const got = readSync(descriptor, piece, 0, PIECE, at)
+    if (got === 0) return Buffer.concat(pieces)
+    pieces.push(piece.subarray(0, got))
+    at += got
+  }
+  throw new Error('what says what they are has no end')
+}
