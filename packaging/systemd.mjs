@@ -151,7 +151,8 @@ async function killed() {
   const at = Date.now()
   sh('kill -9 $(systemctl show -p MainPID --value vipd)')
   await until('another process', () => pid() !== before && pid() !== '0' && answers())
-  say(`Another process answered after ${seconds(at)}.`)
+  say(`Another process answered after ${seconds(at)}, the asking itself included. By the journal:`)
+  sh("journalctl -u vipd --no-pager -o short-precise | grep -E 'Main process exited|Started vipd' | tail -n 2 | cut -c 8-110")
   await until('it holds the VIP', () => inside('ip address show bond0').text.includes(VIP))
 }
 

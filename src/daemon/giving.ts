@@ -35,7 +35,7 @@ const STILL_MS = 3000
  * @param letGo gives back what only one can have; synchronous and without failure, or with one before anything has happened
  */
 export async function give(successor: Successor, ports: GivingPorts, letGo: () => Promise<void>): Promise<Given> {
-  const { addon, plane } = ports
+  const { addon } = ports
   const { channel } = successor
   let handed: HandedPlane | undefined
   try {
@@ -48,7 +48,7 @@ export async function give(successor: Successor, ports: GivingPorts, letGo: () =
         `version ${word.version} takes over by format ${theirs}, and ours is ${FORMAT}.${addon.handoverFormat}`
       )
     }
-    handed = await handOver(plane, ports.clock)
+    handed = await handOver(ports)
     const until = ports.clock.now() + STILL_MS
     const leftMs = (): number => Math.max(0, until - ports.clock.now())
     const estate = Buffer.from(JSON.stringify(ports.estate(handed)))
@@ -71,23 +71,24 @@ export async function give(successor: Successor, ports: GivingPorts, letGo: () =
   return { ok: true }
 }
 
-function handOver(plane: GivingPorts['plane'], clock: GivingPorts['clock']): Promise<HandedPlane> {
+/** Sessions stand still from when this resolves. Rejects where the data plane does not answer: should it do so later, all is taken back. */
+export function handOver({ plane, clock, addon }: Omit<GivingPorts, 'estate'>): Promise<HandedPlane> {
   return new Promise((resolve, reject) => {
+    let isLate = false
     const timer = clock.after(STILL_MS, () => {
-      // Whatever comes after it is taken back at once.
       isLate = true
       reject(new Error('the data plane does not answer'))
     })
-    let isLate = false
     plane.handOver((handed) => {
       timer.cancel()
-      if (isLate) plane.adopt(handed.sessions, handed.descriptors)
+      if (isLate) takeBack(handed, { addon, plane })
       else resolve(handed)
     })
   })
 }
 
-function takeBack(handed: HandedPlane, { addon, plane }: GivingPorts): void {
+/** As if nothing had been. */
+export function takeBack(handed: HandedPlane, { addon, plane }: Pick<GivingPorts, 'addon' | 'plane'>): void {
   addon.closeDescriptors(handed.listeners.map(({ descriptor }) => descriptor))
   plane.adopt(handed.sessions, handed.descriptors)
 }

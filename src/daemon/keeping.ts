@@ -7,6 +7,7 @@ import type { Run } from '../os/exec.js'
 import type { FdStore } from '../os/fd-store.js'
 import type { HandedPlane, NativeDataPlane } from '../os/plane.js'
 import { type Estate, FORMAT } from './estate.js'
+import { handOver, takeBack } from './giving.js'
 
 /** Names in the store: sockets, and the file that says what they are. */
 export const SOCKETS = 'vipd-sockets'
@@ -54,9 +55,9 @@ export async function isRestarting(cgroup: string, run: Run): Promise<boolean> {
  * back, and the store is empty again. @returns why it failed
  */
 export async function keep(ports: KeepingPorts): Promise<string | undefined> {
-  const { addon, clock, store, plane } = ports
+  const { addon, clock, store } = ports
   const until = clock.now() + KEEP_MS
-  const handed = await new Promise<HandedPlane>((resolve) => plane.handOver(resolve))
+  const handed = await handOver(ports)
   const descriptors = [...handed.listeners.map(({ descriptor }) => descriptor), ...handed.descriptors]
   try {
     if (descriptors.length + 1 > store.capacity)
@@ -77,8 +78,7 @@ export async function keep(ports: KeepingPorts): Promise<string | undefined> {
     return undefined
   } catch (error) {
     for (const name of [SOCKETS, ESTATE]) await store.remove(name, until).catch(() => undefined)
-    addon.closeDescriptors(handed.listeners.map(({ descriptor }) => descriptor))
-    plane.adopt(handed.sessions, handed.descriptors)
+    takeBack(handed, ports)
     return messageOf(error)
   }
 }

@@ -1,12 +1,13 @@
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.js'
 import type { Estate } from '../../../src/daemon/estate.js'
-import { type GivingPorts, give } from '../../../src/daemon/giving.js'
+import { type GivingPorts, give, handOver } from '../../../src/daemon/giving.js'
 import { adoptSessions, offerListeners, Taking } from '../../../src/daemon/taking.js'
 import { addon } from '../../../src/os/addon.js'
 import { Channel } from '../../../src/os/channel.js'
 import type { HandedPlane } from '../../../src/os/plane.js'
 import type { Successor } from '../../../src/os/successor.js'
+import { ManualClock } from '../../fakes/manual-clock.js'
 
 /** Both sides of a hand-over, over a real pair of sockets, and everything that can go wrong before the last word. */
 
@@ -155,4 +156,22 @@ t.test('what is larger than one message comes in pieces, with every descriptor',
   await t.rejects(from.pour(Buffer.alloc(50 << 20), [], 100), /does not read/)
   from.close()
   to.close()
+})
+
+t.test('a data plane that answers too late gets everything back', async (t) => {
+  const clock = new ManualClock()
+  const back: string[] = []
+  let answer: (handed: HandedPlane) => void = () => undefined
+  const plane = {
+    handOver: (done: typeof answer) => {
+      answer = done
+    },
+    adopt: (sessions: Buffer) => back.push(sessions.toString())
+  }
+  const handing = handOver({ plane, clock, addon: native })
+  const failed = t.rejects(handing, /the data plane does not answer/)
+  await clock.advance(3000)
+  await failed
+  answer({ sessions: Buffer.from('records'), descriptors: [], listeners: [] })
+  t.strictSame(back, ['records'])
 })
