@@ -142,8 +142,11 @@ t.test('packets of both legs', { skip }, async (t) => {
       ends.map((one) => one.length).sort((a, b) => a - b),
       ['all'.length, 'you said all'.length]
     )
+    // A check ends by a reset, and may fall into the same moment: of connections in which something was said.
     t.strictSame(
-      packets.filter((one) => (one.flags & RST) !== 0),
+      legsOf(packets)
+        .flat()
+        .filter((one) => (one.flags & RST) !== 0),
       []
     )
   })

@@ -18,7 +18,7 @@ import { nowMs, pause, poll } from '../lab/wait.js'
 
 const count = (name: string, fallback: number): number => Number(process.env[name] ?? fallback)
 const SEED = count('VIPD_SEED', 20261128)
-const SECONDS = count('VIPD_SECONDS', 60)
+const SECONDS = count('VIPD_SECONDS', 40)
 t.setTimeout((SECONDS + 120) * 1000)
 const skip = whyNoLab(['nftables']) ?? false
 const ECHO_PORT = 7000
