@@ -40,10 +40,7 @@ export const LOCAL: Routes = {
   'POST /v1/server': (control, _, body) =>
     decided(orderOf(body), async ({ name, order }) => control.orderServer(name, order)),
   'POST /v1/failover': (control, _, body) => decided(failoverOf(body), async (asked) => control.failover(asked)),
-  'POST /v1/upgrade': async (control) => {
-    const verdict = await control.handOver()
-    return verdict.ok ? { code: 200, body: verdict } : { code: 409, body: { error: verdict.error } }
-  },
+  'POST /v1/upgrade': (control) => decided({ ok: true, value: null }, () => control.handOver()),
   'GET /v1/sessions': (control, query) => decided(sessionQueryOf(query), (asked) => control.sessions(asked)),
   'POST /v1/sessions/kill': (control, _, body) => decided(killOf(body), (asked) => control.killSessions(asked))
 }

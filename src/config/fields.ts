@@ -117,3 +117,13 @@ export const smtpServer = z
     context.addIssue({ code: 'custom', message: 'must be HOST or HOST:PORT, like 127.0.0.1:25' })
     return z.NEVER
   })
+
+/** Where a secret is: a file … */
+export const secretFile = z
+  .string({ error: () => 'must be the path of a file' })
+  .regex(/^\//, { error: () => 'must be an absolute path' })
+
+/** … or what systemd hands over. */
+export const credential = z
+  .string({ error: () => 'must be the name of a systemd credential' })
+  .regex(/^[A-Za-z0-9_.-]{1,255}$/, { error: () => 'must be the name of a systemd credential' })

@@ -1,20 +1,12 @@
-import * as z from 'zod'
-import { duration, flag, integer, list, map, word } from './fields.js'
+import type * as z from 'zod'
+import { credential, duration, flag, integer, list, map, secretFile, word } from './fields.js'
 
 /** Where a key comes from: never from the configuration itself, which people mail and print. */
 const key = map(
   {
     id: integer(0, 255).describe('Key identifier: the same on every node'),
-    file: z
-      .string({ error: () => 'must be the path of a file' })
-      .regex(/^\//, { error: () => 'must be an absolute path' })
-      .optional()
-      .describe('File that holds the key in hexadecimal, readable by nobody but its owner'),
-    credential: z
-      .string({ error: () => 'must be the name of a systemd credential' })
-      .regex(/^[A-Za-z0-9_.-]{1,255}$/, { error: () => 'must be the name of a systemd credential' })
-      .optional()
-      .describe('systemd credential (LoadCredential=) that holds it')
+    file: secretFile.optional().describe('File that holds the key in hexadecimal, readable by nobody but its owner'),
+    credential: credential.optional().describe('systemd credential (LoadCredential=) that holds it')
   },
   'id, and file or credential'
 )

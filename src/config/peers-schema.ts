@@ -1,6 +1,6 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { formatHostPort } from '../base/ip.js'
-import { hostPort, list, map } from './fields.js'
+import { credential, hostPort, list, map, secretFile } from './fields.js'
 
 /**
  * The other nodes, and the channel to them: each tells the others what it is and who its clients are, so that every
@@ -9,16 +9,10 @@ import { hostPort, list, map } from './fields.js'
 export const peers = map(
   {
     listen: hostPort.describe('Where this node takes the others’ word: an address of its own, never a virtual one'),
-    key_file: z
-      .string({ error: () => 'must be the path of a file' })
-      .regex(/^\//, { error: () => 'must be an absolute path' })
+    key_file: secretFile
       .optional()
       .describe('File that holds the common key in hexadecimal, readable by nobody but its owner'),
-    key_credential: z
-      .string({ error: () => 'must be the name of a systemd credential' })
-      .regex(/^[A-Za-z0-9_.-]{1,255}$/, { error: () => 'must be the name of a systemd credential' })
-      .optional()
-      .describe('systemd credential (LoadCredential=) that holds it'),
+    key_credential: credential.optional().describe('systemd credential (LoadCredential=) that holds it'),
     nodes: list(hostPort, 'nodes, like 10.0.0.2:8405')
       .refine((all) => all.length <= 16, { error: () => 'must be at most 16 nodes' })
       .describe(

@@ -32,7 +32,7 @@ const STILL_MS = 3000
  * | | `letGo()`, then `go` |
  * | it goes on | |
  *
- * @param letGo gives back what only one can have; synchronous and without failure, or with one before anything has happened
+ * @param letGo gives back what only one can have; must not reject: nobody could go on then
  */
 export async function give(successor: Successor, ports: GivingPorts, letGo: () => Promise<void>): Promise<Given> {
   const { addon } = ports

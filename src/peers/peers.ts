@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../base/clock.js'
-import { formatHostPort, type HostPort } from '../base/ip.js'
+import { formatHostPort, type HostPort, parseHostPort } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
 import type { PeersConfig } from '../config/schema.js'
 import { Door, REFUSALS, type Refusal } from './door.js'
 import { Link } from './link.js'
-import type { Clients, Message, PeerView } from './message.js'
+import { type Clients, endpointBytes, type Message, type PeerView } from './message.js'
 
 export interface PeersPorts {
   readonly clock: Clock
@@ -122,7 +122,7 @@ export class Peers {
       heard_at: heardAt?.toISOString() ?? null,
       is_heard: now - heardMs < HEARD_MS,
       error: link.error,
-      clients: clients.reduce((sum, { listener, endpoints }) => sum + endpoints.length / sizeOf(listener), 0)
+      clients: clients.reduce((sum, { listener, endpoints }) => sum + endpoints.length / endpointBytes(listener), 0)
     }))
     return { listen: formatHostPort(this.#own), error: this.#error, refused: { ...this.#refused }, tickled, nodes }
   }
@@ -132,7 +132,7 @@ export class Peers {
     const now = this.#ports.clock.now()
     return [...this.#nodes.values()]
       .filter(({ heardMs }) => now - heardMs < CLIENTS_KEPT_MS)
-      .flatMap(({ clients }) => clients.filter(({ listener }) => addresses.has(hostOf(listener))))
+      .flatMap(({ clients }) => clients.filter(({ listener }) => addresses.has(parseHostPort(listener)?.host ?? '')))
   }
 
   stop(): void {
@@ -179,7 +179,7 @@ export class Peers {
     // Its address may have come only now.
     this.#door?.open()
     for (const { link, heardMs } of this.#nodes.values()) link.doubt(heardMs, SILENT_MS)
-    if (this.#isTelling || ![...this.#nodes.values()].some(({ link }) => link.isOpen)) return
+    if (this.#isTelling || !this.#isHeardByAny) return
     this.#isTelling = true
     void this.#ports
       .view()
@@ -189,18 +189,29 @@ export class Peers {
       })
   }
 
-  /** Only when they are others than last time. */
+  /** Only when they are others than last time, and somebody is there to be told. */
   #tellClients(): void {
     const signature = this.#signature
+    const again = (bytes: number): void => {
+      const afterMs = CLIENTS_MS + (bytes / 6) * CLIENTS_EACH_MS
+      this.#clientsTimer = this.#ports.clock.after(afterMs, () => this.#tellClients())
+    }
+    if (!this.#isHeardByAny) {
+      again(0)
+      return
+    }
     void this.#ports.clients(MOST_CLIENTS).then((of) => {
       if (signature !== this.#signature) return
       const said = of
         .map(({ listener, endpoints }) => `${listener} ${Buffer.from(endpoints).toString('latin1')}`)
         .join(' ')
       if (said !== this.#lastClients && this.#send({ type: 'clients', of })) this.#lastClients = said
-      const count = said.length / 6
-      this.#clientsTimer = this.#ports.clock.after(CLIENTS_MS + count * CLIENTS_EACH_MS, () => this.#tellClients())
+      again(said.length)
     })
+  }
+
+  get #isHeardByAny(): boolean {
+    return [...this.#nodes.values()].some(({ link }) => link.isOpen)
   }
 
   /** @returns every peer that can be told anything took it */
@@ -209,8 +220,3 @@ export class Peers {
     return open.map(({ link }) => link.send(message)).every((isSent) => isSent)
   }
 }
-
-const sizeOf = (listener: string): number => (listener.startsWith('[') ? 18 : 6)
-
-/** `10.0.0.1:80` → 10.0.0.1, `[fd00::1]:80` → fd00::1 */
-const hostOf = (listener: string): string => listener.slice(0, listener.lastIndexOf(':')).replace(/^\[|\]$/g, '')

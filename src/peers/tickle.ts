@@ -1,3 +1,4 @@
+import { internetChecksum } from '../base/checksum.js'
 import { addressBytes } from '../base/ip.js'
 import { type Clients, endpointBytes } from './message.js'
 
@@ -19,7 +20,7 @@ export function tickle(from: { readonly host: string; readonly port: number }, t
     packet[9] = TCP
     packet.set(source, 12)
     packet.set(target, 16)
-    view.setUint16(10, checksum(packet.subarray(0, V4_BYTES)))
+    view.setUint16(10, internetChecksum(packet.subarray(0, V4_BYTES), NOTHING))
   } else {
     packet[0] = 0x60
     view.setUint16(4, TCP_BYTES)
@@ -34,7 +35,7 @@ export function tickle(from: { readonly host: string; readonly port: number }, t
   tcp.set(to.subarray(source.length, source.length + 2), 2)
   tcp[12] = (TCP_BYTES / 4) << 4
   tcp[13] = ACK
-  words.setUint16(16, checksum(pseudo(source, target), tcp))
+  words.setUint16(16, internetChecksum(pseudo(source, target), tcp))
   return packet
 }
 
@@ -44,19 +45,11 @@ const TCP_BYTES = 20
 const TCP = 6
 const HOPS = 64
 const ACK = 0x10
+const NOTHING = new Uint8Array(0)
 
 /** RFC 9293 §3.1: what the checksum covers besides the segment; in IPv6's order too, where the sum is the same. */
 function pseudo(source: Uint8Array, target: Uint8Array): Uint8Array {
   return Uint8Array.of(...source, ...target, 0, TCP, 0, TCP_BYTES)
-}
-
-/** RFC 1071, over pieces of an even length. */
-function checksum(...pieces: readonly Uint8Array[]): number {
-  let sum = 0
-  for (const piece of pieces)
-    for (let i = 0; i < piece.length; i += 2) sum += ((piece[i] ?? 0) << 8) | (piece[i + 1] ?? 0)
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
 }
 
 /** The endpoints of a listener's clients, one after the other. */

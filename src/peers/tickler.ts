@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { parseHostPort } from '../base/ip.js'
 import { type Log, Throttle } from '../base/log.js'
-import type { Clients } from './message.js'
+import { type Clients, endpointBytes } from './message.js'
 import { endpointsOf, tickle } from './tickle.js'
 
 export interface TicklerPorts {
@@ -33,7 +33,7 @@ export class Tickler {
 
   /** Twice each, at a bounded rate. */
   tell(clients: readonly Clients[]): void {
-    const count = clients.reduce((sum, one) => sum + [...endpointsOf(one)].length, 0)
+    const count = clients.reduce((sum, one) => sum + one.endpoints.length / endpointBytes(one.listener), 0)
     if (count === 0) return
     this.#ports.log.info({ clients: count }, 'telling clients that their connections are gone')
     this.#run(packetsOf(clients))

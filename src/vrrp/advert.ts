@@ -1,5 +1,5 @@
+import { internetChecksum } from '../base/checksum.js'
 import { addressBytes, type Family, formatAddress } from '../base/ip.js'
-import { internetChecksum } from './checksum.js'
 
 /**
  * The advertisement on the wire, VRRP version 2 (RFC 2338, RFC 3768) and 3 (RFC 9568).

@@ -1,5 +1,5 @@
+import { internetChecksum } from '../base/checksum.js'
 import { addressBytes } from '../base/ip.js'
-import { internetChecksum } from './checksum.js'
 
 const BROADCAST = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
 const NOBODY = [0, 0, 0, 0, 0, 0]

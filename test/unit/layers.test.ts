@@ -162,7 +162,7 @@ const PURE = [
   'daemon/reload.ts',
   'notify/transition.ts',
   'vrrp/advert.ts',
-  'vrrp/checksum.ts',
+  'base/checksum.ts',
   'vrrp/condition-words.ts',
   'vrrp/conditions.ts',
   'vrrp/group.ts',
