@@ -13,9 +13,6 @@ export function lots(seed: number): () => number {
 
 /** Something that goes wrong with a node, and is over after a while. */
 export interface Fault {
-  readonly name: string
-  /** While it lasts two nodes cannot but both believe to be master. */
-  readonly parts?: boolean
   begin(): Promise<void> | void
   end(): Promise<void> | void
 }
@@ -46,22 +43,34 @@ export function schedule(seed: number, lengthMs: number, nodes: number, kinds: n
   return plan
 }
 
-/** Lets it all happen. @param onFault for a log that tells what was the case when */
-export async function suffer(
+/**
+ * Lets it all happen; what is to befall a node waits until it is rid of what it suffers.
+ * @param onFault for a log that tells what was the case when; `failed`: the fault itself could not be made or mended
+ */
+export async function suffer<Kind extends Fault>(
   plan: readonly Scheduled[],
-  faultOf: (one: Scheduled) => Fault,
-  onFault: (one: Scheduled, fault: Fault, what: 'begins' | 'ends') => void
+  faultOf: (one: Scheduled) => Kind,
+  onFault: (one: Scheduled, fault: Kind, what: 'begins' | 'ends' | 'failed', error?: unknown) => void
 ): Promise<void> {
   const began = performance.now()
-  await Promise.all(
-    plan.map(async (one) => {
-      await pause(Math.max(0, one.atMs - (performance.now() - began)))
-      const fault = faultOf(one)
-      onFault(one, fault, 'begins')
-      await fault.begin()
-      await pause(one.forMs)
-      await fault.end()
-      onFault(one, fault, 'ends')
-    })
-  )
+  const before = new Map<number, Promise<void>>()
+  const happen = async (one: Scheduled, earlier: Promise<void> | undefined): Promise<void> => {
+    await pause(Math.max(0, one.atMs - (performance.now() - began)))
+    await earlier
+    const fault = faultOf(one)
+    const attempt = async (what: () => Promise<void> | void): Promise<void> => {
+      try {
+        await what()
+      } catch (error) {
+        onFault(one, fault, 'failed', error)
+      }
+    }
+    onFault(one, fault, 'begins')
+    await attempt(() => fault.begin())
+    await pause(one.forMs)
+    await attempt(() => fault.end())
+    onFault(one, fault, 'ends')
+  }
+  for (const one of plan) before.set(one.node, happen(one, before.get(one.node)))
+  await Promise.all(before.values())
 }

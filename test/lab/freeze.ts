@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Child } from './child.js'
@@ -12,7 +12,7 @@ export async function freezeThreads(lab: Lab, pid: number, name: RegExp): Promis
   const threads = readdirSync(`/proc/${pid}/task`).filter((id) => name.test(threadName(pid, id)))
   if (threads.length === 0) throw new Error(`no thread ${name} in ${pid}`)
   const program = join(lab.folder, 'freeze-thread')
-  execFileSync('g++', ['-x', 'c', '-o', program, source], { timeout: 30_000 })
+  if (!existsSync(program)) execFileSync('g++', ['-x', 'c', '-o', program, source], { timeout: 30_000 })
   const freezer = lab.ending(new Child([program, ...threads]))
   await freezer.line(/frozen/, 5000)
   return freezer

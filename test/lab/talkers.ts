@@ -2,11 +2,11 @@ import { connect } from 'node:net'
 import { nowMs } from './wait.js'
 
 /**
- * Connections that are kept, and talk all the time to a server that sends everything back: `node talkers.js HOST PORT COUNT EVERY_MS`.
- * Prints `open COUNT`, then each second a line of JSON: words sent and answered, connections that broke, words that came
- * back wrong, the longest that an answer took. On SIGTERM it waits for the last answers, says `end` and the same once more.
+ * Connections that are kept, and talk all the time to a server that sends everything back: `node talkers.js HOST PORT COUNT EVERY_MS [again]`.
+ * With `again` one that broke is opened anew after half a second, and what it waited for is given up. Prints `open COUNT`,
+ * then each second a line of JSON: words sent and answered, connections that broke, words that came back wrong, the longest that an answer took. On SIGTERM it waits for the last answers, says `end` and the same once more.
  */
-const [, , host = '', port = '', count = '1', every = '100'] = process.argv
+const [, , host = '', port = '', count = '1', every = '100', again] = process.argv
 const tally = { sent: 0, answered: 0, broken: 0, wrong: 0, worst_ms: 0 }
 let open = 0
 let isEnding = false
@@ -17,9 +17,15 @@ function talk(number: number): void {
   let got = ''
   let words = 0
   let isOver = false
+  let talking: NodeJS.Timeout | undefined
   const over = (): void => {
-    if (!isOver && !isEnding) tally.broken++
+    if (isOver) return
     isOver = true
+    if (isEnding) return
+    tally.broken++
+    if (again === undefined) return
+    clearInterval(talking)
+    setTimeout(() => talk(number), 500)
   }
   socket.setNoDelay(true)
   socket.on('error', over)
@@ -27,7 +33,7 @@ function talk(number: number): void {
   socket.on('connect', () => {
     open += 1
     if (open === Number(count)) console.log(`open ${open}`)
-    setInterval(() => {
+    talking = setInterval(() => {
       if (isOver || isEnding) return
       // Of any length, so that words are cut anywhere.
       const text = `${number}:${words++}:${'x'.repeat((number * 31 + words * 17) % 3000)}`

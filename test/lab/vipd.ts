@@ -51,11 +51,17 @@ export class Vipd {
   readonly #env: NodeJS.ProcessEnv
   #child: Child | undefined
 
-  /** @param config YAML or JSON text, its admin socket at `socketOf(lab, node)` */
-  constructor(lab: Lab, node: LabNode, config: string, env: NodeJS.ProcessEnv = {}) {
+  /** @param config YAML or JSON text, its admin socket at `socket` */
+  constructor(
+    lab: Lab,
+    node: LabNode,
+    config: string,
+    env: NodeJS.ProcessEnv = {},
+    socket: string = socketOf(lab, node)
+  ) {
     this.node = node
     this.#env = env
-    this.socket = socketOf(lab, node)
+    this.socket = socket
     this.configFile = join(lab.folder, `vipd-${node.name}.yaml`)
     this.#logFile = join(lab.folder, `vipd-${node.name}.log`)
     writeFileSync(this.configFile, config, { mode: 0o600 })

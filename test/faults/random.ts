@@ -1,0 +1,89 @@
+import { nowMs, pause, poll } from '../lab/wait.js'
+import type { Kind } from './kind.js'
+import type { Sample } from './sampler.js'
+import { Sampler } from './sampler.js'
+import { Storm } from './storm.js'
+import { VipdSubject } from './vipd.js'
+
+export interface RandomOptions {
+  readonly seed: number
+  readonly seconds: number
+  readonly kinds: readonly Kind[]
+  /** This master's process is not ended. */
+  readonly spared?: string
+  /** Where samples go. */
+  readonly csv: string
+  readonly kept: number
+  readonly everyMs: number
+}
+
+export interface RandomOutcome {
+  readonly seed: number
+  readonly seconds: number
+  /** How often each kind came. */
+  readonly faults: Readonly<Record<string, number>>
+  readonly visits: { readonly ok: number; readonly failed: number; readonly wrong: number }
+  readonly kept: { readonly answered: number; readonly broken: number; readonly wrong: number }
+  readonly vacancyMs: number
+  readonly overlapMs: number
+  /** What may not happen and did. */
+  readonly wrongs: readonly string[]
+  readonly samples: readonly Sample[]
+}
+
+/** Three vipds under load, and faults at random. */
+export async function random(options: RandomOptions): Promise<RandomOutcome> {
+  const storm = new Storm(options.kinds)
+  const sampler = new Sampler(storm, options.csv)
+  try {
+    await storm.start((lab, node, index) => new VipdSubject(lab, node, 100 - index * 12), options.everyMs)
+    await storm.startKept(options.kept, 100)
+    sampler.start()
+    await storm.rage(options.seed, options.seconds, options.spared)
+    const to = nowMs()
+    const wrongs = [...storm.wrongs(to), ...(await leftovers(storm))]
+    const faults: Record<string, number> = {}
+    for (const { kind } of storm.happened) faults[kind.name] = (faults[kind.name] ?? 0) + 1
+    const { ok, failed, wrong } = storm.tally
+    return {
+      seed: options.seed,
+      seconds: options.seconds,
+      faults,
+      visits: { ok, failed, wrong },
+      kept: storm.kept,
+      vacancyMs: storm.vacancyMs(to),
+      overlapMs: storm.overlapMs(to),
+      wrongs,
+      samples: sampler.samples
+    }
+  } finally {
+    sampler.stop()
+    await storm.lab.close()
+  }
+}
+
+/** What is not as it should be when all is well again and the clients have gone. */
+async function leftovers(storm: Storm): Promise<string[]> {
+  const found: string[] = []
+  const expect = (what: string, outcome: Promise<unknown>): Promise<void> =>
+    outcome.then(
+      () => undefined,
+      (error: Error) => void found.push(`${what}: ${error.message}`)
+    )
+  for (const { subject, node } of storm.masters) await expect(`${node.name} comes back`, subject.start())
+  await expect('the first master is owner again', storm.lab.owners.until(['m1'], 30_000))
+  const { ok } = storm.tally
+  await expect(
+    'visits succeed',
+    poll(() => storm.tally.ok > ok + 20, 15_000, 'twenty visits')
+  )
+  await storm.endLoad()
+  await pause(100)
+  for (const { subject, node } of storm.masters) {
+    const isIdle = async (): Promise<boolean> => (await subject.sessions().catch(() => -1)) === 0
+    await expect(`${node.name} has no session left`, poll(isIdle, 120_000, 'no session'))
+    const waiting = await storm.lab.run(node, ['ss', '-Htn', 'state', 'close-wait', 'sport', '=', ':8443'])
+    if (waiting.trim() !== '') found.push(`${node.name} has connections in CLOSE-WAIT:\n${waiting}`)
+  }
+  return found
+}
