@@ -36,6 +36,7 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
                         InstanceMethod("offer", &DataPlaneWrap::offer),
                         InstanceMethod("closeOffers", &DataPlaneWrap::close_offers),
                         InstanceMethod("kill", &DataPlaneWrap::kill),
+                        InstanceMethod("resetAt", &DataPlaneWrap::reset_at),
                         InstanceMethod("records", &DataPlaneWrap::records),
                         InstanceMethod("stop", &DataPlaneWrap::stop)});
   }
@@ -100,6 +101,19 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
     const auto query = new_query(info.Env());
     query->most = most;
     query->wants_endpoints = true;
+    ask(query, done);
+  }
+
+  void reset_at(const Napi::CallbackInfo& info) {
+    const Napi::Array addresses = object_at(info, 0).As<Napi::Array>();
+    const Napi::Function done = function_at(info, 1);
+    const auto query = new_query(info.Env());
+    for (std::uint32_t i = 0; i < addresses.Length(); ++i) {
+      const std::optional<Address> one = Address::parse(addresses.Get(i).ToString().Utf8Value(), 0);
+      if (!one) throw Napi::TypeError::New(info.Env(), "no IP address");
+      query->resets_at.push_back(one->bytes());
+    }
+    if (query->resets_at.empty()) throw Napi::TypeError::New(info.Env(), "no address");
     ask(query, done);
   }
 
@@ -199,9 +213,10 @@ class DataPlaneWrap : public Napi::ObjectWrap<DataPlaneWrap>, private EventSink 
       const Napi::FunctionReference done = std::move(found->second);
       waiting.erase(found);
       SessionQuery& asked = **query;
-      const napi_value told = asked.hands_over        ? napi_value(handed_of(env, asked))
-                              : asked.wants_endpoints ? napi_value(endpoints_of(env, asked))
-                                                      : napi_value(sessions_of(env, asked));
+      const napi_value told = asked.hands_over           ? napi_value(handed_of(env, asked))
+                              : asked.wants_endpoints    ? napi_value(endpoints_of(env, asked))
+                              : !asked.resets_at.empty() ? napi_value(Napi::Number::New(env, asked.reset.load()))
+                                                         : napi_value(sessions_of(env, asked));
       call_in_scope(env, done.Value(), {told});
     } catch (const Napi::Error&) {
       return;  // the environment is going away

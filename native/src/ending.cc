@@ -76,6 +76,18 @@ void Worker::kill_sessions(std::vector<SessionKill>& kills) {
   });
 }
 
+// The addresses themselves go: whoever came to them by the network cannot be answered any more.
+std::uint32_t Worker::reset_at(const std::vector<std::array<std::uint8_t, 16>>& addresses) {
+  const std::size_t before = orders_.size();
+  slab_.each([&](const Session& session) {
+    if (!session.client.is_ip()) return;
+    const Address local = Address::local_of(session.leg[kClient].fd);
+    if (!local.is_ip() || std::find(addresses.begin(), addresses.end(), local.bytes()) == addresses.end()) return;
+    order(session, Fate::reset, 'K', -1);
+  });
+  return static_cast<std::uint32_t>(orders_.size() - before);
+}
+
 void Worker::order(const Session& session, Fate fate, char why, int server) {
   orders_.push_back({session.id, session.index, server, fate, why});
 }

@@ -1,6 +1,7 @@
 // What is told of sessions. A worker writes, Node's thread reads.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -88,6 +89,8 @@ struct SessionQuery {
   std::size_t most = 0;  // of each worker, the oldest
   bool wants_endpoints = false;  // nothing else is told of them
   bool hands_over = false;       // they are given away, with all that is needed to go on elsewhere
+  std::vector<std::array<std::uint8_t, 16>> resets_at;  // not empty: those whose client came to one of these addresses are reset
+  std::atomic<std::uint32_t> reset{0};                  // … so many
   std::atomic<std::size_t> left;
   std::vector<std::vector<LiveSession>> found;  // by worker
   std::vector<Handed> handed;                   // by worker

@@ -91,6 +91,11 @@ void Worker::start_query(std::shared_ptr<SessionQuery> query) {
     if (query->left.fetch_sub(1) == 1) plane_.sink.answered(query);
     return;
   }
+  if (!query->resets_at.empty()) {
+    query->reset.fetch_add(reset_at(query->resets_at), std::memory_order_relaxed);
+    answers_.push_back({std::move(query), {}});
+    return;
+  }
   Answer answer{std::move(query), {}};
   slab_.each([&](const Session& session) {
     if (is_meant(session, *answer.query, now_ms_)) answer.left.emplace_back(session.id, session.index);

@@ -205,6 +205,8 @@ class Worker {
   void kill(LocalService& service, const ServerKill& which);
   void kill_all(LocalService& service);
   void kill_sessions(std::vector<SessionKill>& kills);
+  // How many.
+  std::uint32_t reset_at(const std::vector<std::array<std::uint8_t, 16>>& addresses);
   void order(const Session& session, Fate fate, char why, int server);
   void carry_out_some();
   void carry_out(const Order& order);

@@ -18,6 +18,7 @@ import { ArpHub } from './arp-hub.js'
 import { Away } from './away.js'
 import { Election, virtualAddresses } from './election.js'
 import type { Estate } from './estate.js'
+import { Farewell } from './farewell.js'
 import { Forwarding } from './forwarding.js'
 import { Narrator } from './narrator.js'
 import { makeProxy } from './proxy-parts.js'
@@ -99,6 +100,7 @@ export function build(config: Config, { addon, clock, log, onHeld }: Ports, esta
   const isOwnAddress = (host: string): boolean =>
     [...netlink.addresses()].some((one) => one.prefix.address === host && one.protocol !== VIPD_PROTOCOL)
   const sender = config.vrrp.length === 0 ? null : openSender(addon, config.global.realTimePriority, log)
+  const farewell = new Farewell({ plane, clock, log })
   const election = new Election({
     clock,
     log,
@@ -112,11 +114,15 @@ export function build(config: Config, { addon, clock, log, onHeld }: Ports, esta
     sendFrame: (index, frame) => addon.sendFrame(index, Buffer.from(frame)),
     isRouter: forwarding.isRouter,
     nowUtcMs: () => Date.now(),
-    onTransition: narrator.onTransition,
+    onTransition: (instance, transition) => {
+      farewell.onTransition(instance, transition)
+      narrator.onTransition(instance, transition)
+    },
     onPriority: narrator.onPriority,
     onGroup: narrator.onGroup,
     onCondition: narrator.onCondition,
-    onHeld
+    onHeld,
+    beforeGone: (addresses) => farewell.tell(addresses)
   })
 
   if (estate !== undefined) {

@@ -29,6 +29,8 @@ export interface ElectionPorts
   readonly servingOf: (config: VrrpConfig) => { readonly faults: readonly string[]; readonly tier: Tier }
   readonly onTransition: (config: VrrpConfig, transition: Transition) => void
   readonly onPriority: (config: VrrpConfig, priority: number, role: Role) => void
+  /** These addresses are about to leave, by our hand and while the instance is well; waited for. */
+  readonly beforeGone: InstancePorts['beforeGone']
   readonly onGroup: (name: string, from: Role, to: Role) => void
 }
 
@@ -178,7 +180,7 @@ export class Election {
       known.instance.configure(setup)
       return { instance: known.instance, signature }
     }
-    const { onTransition, onPriority, onCondition, ...ports } = this.#ports
+    const { onTransition, onPriority, onCondition, beforeGone, ...ports } = this.#ports
     const instance: Instance = new Instance(setup, {
       ...ports,
       kernel: ports.netlink,
@@ -186,6 +188,10 @@ export class Election {
       id: this.#nextId++,
       onTransition: (transition) => onTransition(instance.config, transition),
       onPriority: (priority) => onPriority(instance.config, priority, instance.role),
+      // With a fault nobody would hear it.
+      beforeGone: async (leaving) => {
+        if (instance.role !== 'FAULT') await beforeGone(leaving)
+      },
       // By the name that it has now.
       onCondition: (_, what, condition) => onCondition(instance.name, what, condition)
     })

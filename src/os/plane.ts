@@ -217,6 +217,11 @@ export interface NativeDataPlane {
    */
   endpoints(most: number, done: (endpoints: Buffer) => void): void
   /**
+   * Resets the sessions whose clients came to one of these addresses by the network, on whatever listener. `done`, with how many,
+   * when that has been done; otherwise as in `sessions`.
+   */
+  resetAt(addresses: readonly string[], done: (sessions: number) => void): void
+  /**
    * Gives every session away, and accepts nothing from then on. Nothing is said to clients and servers: what they send
    * waits in their sockets. `done` as in `sessions`. `adopt` is the way back.
    */

@@ -12,6 +12,8 @@ export interface AddressesPorts {
   readonly now: () => number
   /** These are in use now: for the first time, or again after they had been gone. */
   readonly onHeld: (fresh: readonly VirtualAddress[]) => void
+  /** Asked, and waited for, before these go by our hand. */
+  readonly beforeGone: (leaving: readonly VirtualAddress[]) => Promise<void>
   /** The kernel refused one. */
   readonly onRefused: (reason: string) => void
 }
@@ -186,6 +188,8 @@ export class Addresses {
 
   /** In reverse order of adding: the kernel drops the later ones of a subnet with its first. */
   async #removeOthers(): Promise<void> {
+    const leaving = [...this.#placed].flatMap(([key, { address }]) => (this.#desired.has(key) ? [] : [address]))
+    if (leaving.length > 0) await this.#ports.beforeGone(leaving)
     for (const [key, { index, address }] of [...this.#placed].reverse()) {
       if (this.#desired.has(key)) continue
       this.#placed.delete(key)

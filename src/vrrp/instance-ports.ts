@@ -36,6 +36,8 @@ export interface InstancePorts extends Pick<DiagnosisPorts, 'openArp' | 'onCondi
   readonly onPriority: (priority: number) => void
   /** These addresses are held by this instance now, and the link has been told. */
   readonly onHeld: (addresses: readonly string[]) => void
+  /** These addresses are about to leave, by our hand; waited for. */
+  readonly beforeGone: (addresses: readonly string[]) => Promise<void>
 }
 
 /** What an instance hangs on, as it is now. */

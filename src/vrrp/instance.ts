@@ -73,7 +73,8 @@ export class Instance implements Listener, Member {
       log: this.#log,
       now: ports.clock.now,
       onHeld: (fresh) => this.#onHeld(fresh),
-      onRefused: (reason) => this.#onRefused(reason)
+      onRefused: (reason) => this.#onRefused(reason),
+      beforeGone: (leaving) => ports.beforeGone(leaving.map(({ address }) => address))
     })
     this.#addresses.set(addressesOf(config))
     this.#renewal = new Renewal({

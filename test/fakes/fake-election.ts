@@ -54,6 +54,8 @@ export class FakeElection {
   wrongByMs = 0
   /** Virtual addresses, each time that it held one newly. */
   readonly announced: string[] = []
+  /** Whose clients were told that they go. */
+  readonly told: string[] = []
   /** The words by which the kernel refuses the next sockets. */
   socketRefusal: string | undefined
 
@@ -95,6 +97,7 @@ export class FakeElection {
       onPriority: ({ name: instance }, priority) => this.priorities.push({ name: instance, priority }),
       onGroup: (group, from, to) => this.groups.push(`${group} ${from} ${to}`),
       onCondition: (instance, what, condition) => this.conditions.push({ name: instance, what, condition }),
+      beforeGone: async (addresses) => void this.told.push(...addresses),
       onHeld: (addresses) => this.announced.push(...addresses)
     })
     // As daemon/build.ts.

@@ -98,6 +98,7 @@ export class FakeNode {
         onTransition: (transition) => this.transitions.push(transition),
         onPriority: () => undefined,
         onHeld: () => undefined,
+        beforeGone: async () => undefined,
         onCondition: (_, what, { name: condition }) => this.conditions.push(`${what} ${condition}`)
       }
     )

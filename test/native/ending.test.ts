@@ -1,5 +1,18 @@
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { answered, type Bench, bench, connect, entry, freePort, portOf, serveName, table, until } from './bench.js'
+import {
+  answered,
+  type Bench,
+  bench,
+  connect,
+  entry,
+  freePort,
+  listener,
+  portOf,
+  serveName,
+  table,
+  until
+} from './bench.js'
 
 /** Many sessions that end, or move, at one order: a part in each turn of a worker's loop, and each of them. */
 
@@ -90,4 +103,27 @@ t.test('a slot for each of many that wait: all are served, whatever a turn takes
   b.plane.publish(table(port, [one], { servers: [entry(1, one, { maxconn: 1000 })] }))
   await until('all served', () => clients.every((client) => client.text() === 'one'))
   t.match(b.counters(), { queued: 0, current: 700 })
+})
+
+t.test('an address that goes: who came to it is reset at once, on whatever listener; nobody else', async (t) => {
+  const server = portOf(await serveName(t, 'x'))
+  const b = bench(t, { threads: 2 })
+  const port = await freePort()
+  const anywhere = table(port, [server])
+  await b.put({ ...anywhere, listeners: [listener('0.0.0.0', port)] })
+  const staying = await answered(t, port)
+  const leaving = await Promise.all(
+    Array.from({ length: 300 }, async () => {
+      const client = connect(t, port, '127.0.0.5')
+      await once(client.socket, 'data')
+      return client
+    })
+  )
+  const count = await new Promise((resolve) => b.plane.resetAt(['127.0.0.5', '::1'], resolve))
+  t.equal(count, 300)
+  t.equal(b.counters().current, 1, 'they have ended when it is answered')
+  t.same(new Set(await Promise.all(leaving.map(({ over }) => over))), new Set(['ECONNRESET']))
+  t.notOk(staying.socket.destroyed)
+  t.throws(() => b.plane.resetAt(['m1'], () => undefined))
+  t.throws(() => b.plane.resetAt([], () => undefined))
 })

@@ -90,6 +90,7 @@ function inside(peer: string): void {
       kernel: netlink,
       log,
       now: systemClock.now,
+      beforeGone: async () => undefined,
       onHeld: (fresh) => held.push(...fresh.map(({ address }) => address)),
       onRefused: (reason) => refused.push(reason)
     })

@@ -92,6 +92,17 @@ t.test('without the channel none of them hears anything', { skip }, async (t) =>
   t.equal(ended.length, 0)
 })
 
+t.test('a master that goes in order tells them itself, before its address goes', { skip }, async (t) => {
+  const { lab, owners, m1, first, ended } = await setUp(t, false)
+  await lab.run(m1, [process.execPath, vipdProgram, 'failover', '--socket', first.socket])
+  await poll(() => ended.length === IDLE, 5000, `${IDLE} clients told; ${ended.length} are`)
+  const goneAt = owners.holdings.find(({ node }) => node === 'm1')?.until ?? 0
+  const worst = Math.max(...ended.map(({ at }) => at)) - goneAt
+  t.comment(`${IDLE} idle clients: the last one was told ${worst.toFixed(1)} ms after the address had gone`)
+  t.ok(ended.every(({ code }) => code === 'ECONNRESET'))
+  await poll(async () => (await first.status()).proxy[0]?.sessions.current === 0, 2000, 'no session left')
+})
+
 /** When m2 had the address; the other one, which is alone now, believes that it still has it. */
 const taken = (owners: Lab['owners']): Promise<number> =>
   poll(() => owners.takenAfter('m2', 0) ?? false, 8000, 'm2 has taken over')

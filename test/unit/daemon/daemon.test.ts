@@ -263,6 +263,9 @@ t.test('the cross wires', async (t) => {
       offer(): void {}
       closeOffers(): void {}
       kill(): void {}
+      resetAt(_: readonly string[], done: (sessions: number) => void): void {
+        done(0)
+      }
       records(): [] {
         return []
       }

@@ -187,3 +187,23 @@ t.test('a kernel that refuses the address is a fault, tried again after a while'
   await time.advance(10_000)
   t.equal(a.role(), 'MASTER')
 })
+
+t.test(
+  'who hands its addresses to another master tells its clients before; who has a fault tells nobody',
+  async (t) => {
+    const { time, add } = world()
+    const b = await add().run(one(90))
+    await time.advance(5000)
+    t.equal(b.role(), 'MASTER')
+    const a = await add().run(one(100))
+    await time.advance(5000)
+    t.equal(a.role(), 'MASTER')
+    t.equal(b.role(), 'BACKUP')
+    t.same(b.told, [a.announced[0]])
+    a.faults = ['no server']
+    a.look()
+    await time.advance(5000)
+    t.equal(a.role(), 'FAULT')
+    t.same(a.told, [])
+  }
+)

@@ -31,11 +31,18 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
   const heldAt: number[] = []
   const held: string[][] = []
   const refused: string[] = []
+  const leavings: string[][] = []
+  /** What is asked before addresses go; it is answered at once unless a test takes its time. */
+  const gate: { promise: Promise<void> } = { promise: Promise.resolve() }
   const log = new MemoryLog(clock.now)
   const addresses = new Addresses(2, {
     kernel,
     log,
     now: clock.now,
+    beforeGone: async (leaving) => {
+      leavings.push(leaving.map(({ address }) => address))
+      await gate.promise
+    },
     onHeld: (fresh) => {
       heldAt.push(clock.now())
       held.push(fresh.map(({ address }) => address))
@@ -53,8 +60,45 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
     }
   }
   const did = (): string[] => kernel.operations.splice(0).map(({ op, address, index }) => `${op} ${address} ${index}`)
-  return { clock, kernel, held, heldAt, refused, addresses, log, live, did }
+  return { clock, kernel, held, heldAt, refused, addresses, log, live, did, leavings, gate }
 }
+
+t.test('clients are told before their addresses go, and the addresses wait for it', async (t) => {
+  const { clock, addresses, did, leavings, gate } = setUp()
+  addresses.want(true)
+  await clock.advance(100)
+  t.same(leavings, [], 'nothing goes when they come')
+  did()
+  let told = (): void => undefined
+  gate.promise = new Promise((resolve) => {
+    told = resolve
+  })
+  addresses.want(false)
+  await clock.advance(100)
+  t.same(leavings, [['10.0.0.1', '10.0.0.2']])
+  t.same(did(), [], 'still there')
+  told()
+  await clock.advance(100)
+  t.same(did(), ['remove 10.0.0.2/32 2', 'remove 10.0.0.1/32 2'])
+})
+
+t.test('who is wanted again while clients are told keeps the addresses', async (t) => {
+  const { clock, addresses, did, gate, leavings } = setUp()
+  addresses.want(true)
+  await clock.advance(100)
+  did()
+  let told = (): void => undefined
+  gate.promise = new Promise((resolve) => {
+    told = resolve
+  })
+  addresses.want(false)
+  await clock.advance(100)
+  addresses.want(true)
+  told()
+  await clock.advance(100)
+  t.notOk(did().some((line) => line.startsWith('remove')))
+  t.equal(leavings.length, 1)
+})
 
 t.test('wanted and not wanted in one moment ends as it was last said', async (t) => {
   const { clock, kernel, addresses } = setUp()
