@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { MAX_BYTES, type SyslogEntry, type SyslogHead, syslogMessage } from '../../../src/base/syslog-message.js'
+import { runs } from '../../runs.js'
 
 process.env['TZ'] = 'UTC'
 
@@ -100,7 +101,7 @@ t.test('nothing breaks the line, nothing is too long, no character is cut in hal
           (head.format === 'rfc3164' || isWellFormed(shown))
         )
       }),
-      { numRuns: 300 }
+      runs(300)
     )
   }
 })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { parse, stringify } from 'yaml'
 import { parseConfig } from '../../../src/config/load.js'
+import { patience, runs } from '../../runs.js'
 import { problemsOf } from './table.js'
 
 /** Every word of a whole configuration, and what may stand in its place. */
@@ -20,7 +21,7 @@ const pieces = fc.array(
 )
 
 // Slow on a machine that has other things to do.
-t.setTimeout(180_000)
+t.setTimeout(patience(180_000))
 
 t.test('whatever is broken in a whole configuration, each problem has a place in the text', async (t) => {
   t.strictSame(problemsOf(WHOLE), [], 'whole, it is right')
@@ -39,7 +40,7 @@ t.test('whatever is broken in a whole configuration, each problem has a place in
       }
       if ((config === undefined) !== problems.some((one) => one.severity === 'error')) throw new Error('neither nor')
     }),
-    { numRuns: 300 }
+    runs(300)
   )
 })
 
@@ -54,7 +55,7 @@ t.test('whatever value stands at a key, nothing is thrown', async (t) => {
       Reflect.set(Object(parent), path.at(-1) ?? '', plain(value))
       parseConfig(stringify(copy))
     }),
-    { numRuns: 200, examples: [[['vrrp', 1, 'virtual_ipaddress', 0], { toString: [] }]] }
+    { ...runs(200), examples: [[['vrrp', 1, 'virtual_ipaddress', 0], { toString: [] }]] }
   )
 })
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import { convert } from '../../../src/config/import/convert.js'
 import { formatReport } from '../../../src/config/import/report.js'
 import { parseConfig } from '../../../src/config/load.js'
+import { patience, runs } from '../../runs.js'
 
 const goldens = (name: string): string =>
   (readFileSync(new URL(`../../../../test/golden/import/${name}.txt`, import.meta.url), 'utf8').split('-----')[0] ?? '')
@@ -30,7 +31,7 @@ const HAPROXY = [
 ]
 
 // Slow on a machine that has other things to do.
-t.setTimeout(180_000)
+t.setTimeout(patience(180_000))
 
 /** What breaks parsers, put anywhere, or a piece of the file cut out, doubled or moved. */
 const mutations = fc.array(
@@ -152,7 +153,7 @@ t.test(
           return true
         }
       ),
-      { numRuns: 300 }
+      runs(300)
     )
     t.pass('300 runs')
   }
@@ -185,7 +186,7 @@ t.test('whatever passes the import passes the check', async (t) => {
       done += 1
       return parseConfig(yaml).config !== undefined
     }),
-    { numRuns: 400 }
+    runs(400)
   )
   t.ok(done > 100, `${done} of 400 imported`)
 })
@@ -199,7 +200,7 @@ t.test('whatever passes the import of haproxy.cfg passes the check', async (t) =
       done += 1
       return parseConfig(yaml).config !== undefined
     }),
-    { numRuns: 300 }
+    runs(300)
   )
   t.ok(done > 100, `${done} of 300 imported`)
 })

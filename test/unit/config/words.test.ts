@@ -15,6 +15,7 @@ import {
 import { diffConfig } from '../../../src/config/diff.js'
 import { unknownKeyHint, unknownNameHint } from '../../../src/config/hints.js'
 import { configOf } from '../../fakes/fake-node.js'
+import { runs } from '../../runs.js'
 
 t.test('durations', async (t) => {
   t.test('are what keepalived and haproxy mean by them', async (t) => {
@@ -137,7 +138,7 @@ t.test('addresses', async (t) => {
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
         t.strictSame(addressBytes(formatAddress(bytes)), bytes)
       }),
-      { numRuns: 200 }
+      runs(200)
     )
   })
   t.test('no text whatever makes them throw', async (t) => {
@@ -148,7 +149,7 @@ t.test('addresses', async (t) => {
         parseHostPort(text)
         parseDuration(text, 's')
       }),
-      { numRuns: 3000 }
+      runs(3000)
     )
     t.pass()
   })

@@ -7,6 +7,7 @@ import type { CheckResult, Probe } from '../../../src/health/checker.js'
 import { Pacer } from '../../../src/health/pacer.js'
 import { judge, unknownVerdict } from '../../../src/health/verdict.js'
 import { ManualClock } from '../../fakes/manual-clock.js'
+import { runs } from '../../runs.js'
 
 t.test('the words of an agent', async (t) => {
   const said = (line: string) => {
@@ -59,7 +60,7 @@ t.test('any line: nothing throws, and a share is one of 0 to 100', async () => {
       const share = advice?.weightPercent ?? 0
       return share >= 0 && share <= 100 && /^[\x20-\x7e…]*$/.test(detail) && ['L7OK', 'L7STS', 'L7RSP'].includes(code)
     }),
-    { numRuns: 2000 }
+    runs(2000)
   )
 })
 

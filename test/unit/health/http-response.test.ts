@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES, type Reading, ResponseReader } from '../../../src/health/http-response.js'
+import { runs } from '../../runs.js'
 
 interface Read {
   readonly reading: Reading
@@ -184,7 +185,7 @@ t.test('any answer reads the same in whatever pieces it comes', async (t) => {
         t.strictSame(normal(read(bytes, isHead, isEnded)), whole)
       }
     ),
-    { numRuns: 500 }
+    runs(500)
   )
 })
 
@@ -197,6 +198,6 @@ t.test('any bytes: nothing throws, and what is kept is bounded', async () => {
       reader.end()
       return reader.body.length <= MAX_BODY_BYTES && reader.reading.state !== 'head' && reader.reading.state !== 'body'
     }),
-    { numRuns: 1000 }
+    runs(1000)
   )
 })

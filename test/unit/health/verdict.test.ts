@@ -11,6 +11,7 @@ import {
   unknownVerdict,
   type Verdict
 } from '../../../src/health/verdict.js'
+import { runs } from '../../runs.js'
 
 const thresholds = { rise: 2, fall: 3 }
 
@@ -204,7 +205,7 @@ t.test('any results: the status is what the last rise or fall of them say', asyn
     fc.property(letters, counts, (seen, limits) => {
       t.equal(run(seen, limits).status, byHistory(seen, limits.rise, limits.fall), seen.join(''))
     }),
-    { numRuns: 2000 }
+    runs(2000)
   )
 })
 
@@ -224,7 +225,7 @@ t.test('any results: counts are bounded, and the rungs never contradict each oth
         falling.every((count, index) => count >= (falling[index - 1] ?? 0))
       )
     }),
-    { numRuns: 2000 }
+    runs(2000)
   )
 })
 

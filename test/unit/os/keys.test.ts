@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { keyProblem, readKey } from '../../../src/os/keys.js'
+import { runs } from '../../runs.js'
 
 const HEX = '000102030405060708090a0b0c0d0e0f'
 const SECRET = Uint8Array.from({ length: 16 }, (_, i) => i)
@@ -106,6 +107,6 @@ t.test('any bytes in the file: a key or a sentence', async (t) => {
       const read = await readKey({ file }, {})
       return read.ok ? read.secret.length >= 16 : read.why.length > 20
     }),
-    { numRuns: 100 }
+    runs(100)
   )
 })

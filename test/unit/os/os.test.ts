@@ -11,6 +11,7 @@ import { decodeEvent, decodeEvents, encodeDelAddress, encodeNewAddress } from '.
 import { Systemd } from '../../../src/os/systemd.js'
 import { kernelAddress } from '../../fakes/fake-kernel.js'
 import { flushPromises } from '../../fakes/manual-clock.js'
+import { runs } from '../../runs.js'
 import { CAPTURE } from './capture.js'
 
 const [NEWLINK, DELLINK, NEWADDR, DELADDR] = [16, 17, 20, 21]
@@ -133,7 +134,7 @@ t.test('rtnetlink', async (t) => {
         decodeEvents(message(type, all))
         decodeEvent(type, all)
       }),
-      { numRuns: 3000 }
+      runs(3000)
     )
     t.pass()
   })

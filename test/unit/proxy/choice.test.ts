@@ -6,6 +6,7 @@ import { choose } from '../../../src/proxy/choice.js'
 import { effective, newServer, type Server, weightOf } from '../../../src/proxy/pool.js'
 import { tableOf } from '../../../src/proxy/table.js'
 import { result, START, serviceConfig, UNREADY, UNSURE } from '../../fakes/fake-service.js'
+import { runs } from '../../runs.js'
 
 const NOW = { ms: 0, today: START }
 const RESULTS = { up: result(true), down: result(false), unready: UNREADY, unsure: UNSURE } as const
@@ -85,7 +86,7 @@ t.test('the table is never empty while a server is alive that nobody holds back'
         if (table.algorithm === 'consistent' && alive.length > 0 && table.ring.length === 0) throw new Error('no ring')
       }
     ),
-    { numRuns: 400 }
+    runs(400)
   )
   t.pass()
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Node, ring } from '../../../src/proxy/ring.js'
+import { runs } from '../../runs.js'
 
 /** Whom a client belongs to: the nearest point, as the data plane looks it up. */
 function ownerOf(nodes: readonly Node[], points: readonly number[], hash: number): string {
@@ -46,7 +47,7 @@ t.test('a server that goes moves its own clients and no others', async (t) => {
       for (const [i, owner] of before.entries())
         if (owner !== gone && after[i] !== owner) throw new Error(`a client of ${owner} moved when ${gone} went`)
     }),
-    { numRuns: 60 }
+    runs(60)
   )
   t.pass()
 })

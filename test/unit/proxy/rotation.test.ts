@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { slots } from '../../../src/proxy/slots.js'
 import { rotation } from '../../../src/proxy/smooth.js'
+import { runs } from '../../runs.js'
 
 const letters = (turns: readonly number[]): string => turns.map((turn) => 'abcdefgh'[turn]).join('')
 const smooth = (...weights: number[]): string => letters(rotation(weights))
@@ -64,7 +65,7 @@ t.test('roundrobin gives everybody the share of the weight, and all along the wa
         }
       }
     }),
-    { numRuns: 300 }
+    runs(300)
   )
   t.pass()
 })
@@ -82,7 +83,7 @@ t.test('static-rr gives everybody exactly the share of the weight, and begins wi
       const first = all.findIndex((weight) => weight > 0)
       if (first >= 0 && turns[0] !== first) throw new Error('another one is first')
     }),
-    { numRuns: 300 }
+    runs(300)
   )
   t.pass()
 })

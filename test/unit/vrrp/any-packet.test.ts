@@ -7,6 +7,7 @@ import { type Local, type Packet, receive } from '../../../src/vrrp/receive.js'
 import { Signature } from '../../../src/vrrp/signature.js'
 import { electionYaml, instanceYaml } from '../../fakes/fake-election.js'
 import { vrrpConfig } from '../../fakes/fake-node.js'
+import { runs } from '../../runs.js'
 import { GROUP, packet, pass, stream, world } from './fixtures.js'
 
 // Whatever comes in: nothing throws, and what is refused moves no timer.
@@ -51,7 +52,7 @@ t.test('no bytes make a decoder throw', async (t) => {
       verify(one.payload, { family, source: one.source }, { keys: [], nowMs: 0, windowMs: 1 })
     }
   })
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 5000 }))
+  t.doesNotThrow(() => fc.assert(property, runs(5000)))
 })
 
 t.test('no bytes make the decoder of the kernel’s messages throw', async (t) => {
@@ -60,7 +61,7 @@ t.test('no bytes make the decoder of the kernel’s messages throw', async (t) =
     decodeEvent(type, Buffer.from(bytes))
     decodeEvents(Buffer.from(bytes))
   })
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 5000 }))
+  t.doesNotThrow(() => fc.assert(property, runs(5000)))
 })
 
 t.test('what is accepted was decoded by the same rules: the version, the VRID’s password, the interval', async (t) => {
@@ -70,7 +71,7 @@ t.test('what is accepted was decoded by the same rules: the version, the VRID’
       if (!received.ok) return true
       return local !== undefined && received.advert.version === local.version && received.advert.advertIntMs > 0
     }),
-    { numRuns: 3000 }
+    runs(3000)
   )
   t.pass()
 })
@@ -133,7 +134,7 @@ t.test('no random bytes, at any pace, move an advert or a takeover', async (t) =
       // What was by chance a right one, none of the noise.
       return noisy.heard !== quiet.heard || JSON.stringify(noisy.moments) === JSON.stringify(quiet.moments)
     }),
-    { numRuns: 15 }
+    runs(15)
   )
   t.pass()
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { cluster } from '../../fakes/fake-node.js'
+import { runs } from '../../runs.js'
 
 // Whatever happens to up to four nodes, once it is over exactly one has the addresses.
 
@@ -51,7 +52,7 @@ t.test('after any faults, freezes and splits exactly one node is master and hold
       const holders = nodes.filter(({ holds }) => holds).map(({ name }) => name)
       return masters.length === 1 && holders.join() === masters.join()
     }),
-    { numRuns: 40 }
+    runs(40)
   )
   t.pass()
 })

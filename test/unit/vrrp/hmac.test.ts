@@ -6,6 +6,7 @@ import { type Advert, decodeAdvert, encodeAdvert } from '../../../src/vrrp/adver
 import { defaultWindowMs, type HmacKey, sign, splitTrailer, TRAILER_BYTES, verify } from '../../../src/vrrp/hmac.js'
 import { Replay } from '../../../src/vrrp/replay.js'
 import { compareStamps, type Stamp, Stamper, stampMs, stampOf } from '../../../src/vrrp/stamp.js'
+import { runs } from '../../runs.js'
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'))
 const hex = (data: Uint8Array): string => Buffer.from(data).toString('hex')
@@ -152,7 +153,7 @@ t.test('random bytes never throw and are never accepted', async (t) => {
       if (split !== undefined && split.pdu.length + split.trailer.length !== payload.length) return false
       return !verify(payload, { family: one, source }, { ...accept, windowMs: Number.POSITIVE_INFINITY }).ok
     }),
-    { numRuns: 2000 }
+    runs(2000)
   )
   t.ok(tried.split > 100, 'some of them looked like signed ones')
 })

@@ -11,6 +11,7 @@ import {
   step,
   type TimerName
 } from '../../../src/vrrp/machine.js'
+import { runs } from '../../runs.js'
 
 const OWN = '10.32.137.20'
 const LOWER = '10.32.137.19'
@@ -517,7 +518,7 @@ t.test('whatever happens, in whatever order', async (t) => {
         }
       }
     }),
-    { numRuns: 500 }
+    runs(500)
   )
   t.pass('the advert timer runs in MASTER alone, master-down in BACKUP alone, addresses are held by a MASTER alone')
 })

@@ -3,6 +3,7 @@ import t from 'tap'
 import { Signature } from '../../../src/vrrp/signature.js'
 import { electionYaml, instanceYaml } from '../../fakes/fake-election.js'
 import { vrrpConfig } from '../../fakes/fake-node.js'
+import { runs } from '../../runs.js'
 import { GROUP, packet, world } from './fixtures.js'
 
 const SECRET = new Uint8Array(32).fill(7)
@@ -179,7 +180,7 @@ t.test('no bytes at all make the check throw, nor one that is not signed rightly
       const checked = one.check({ payload, source, destination: GROUP, ttl })
       return !checked.ok
     }),
-    { numRuns: 2000 }
+    runs(2000)
   )
   t.ok(one.check({ payload: signed, source: '10.32.137.77', destination: GROUP, ttl: 255 }).ok)
 })

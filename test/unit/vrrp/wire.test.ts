@@ -15,6 +15,7 @@ import { type Datagram, datagrams } from '../../../src/vrrp/outbox.js'
 import { type Listener, type TimedPacket, Wire, type WirePlace } from '../../../src/vrrp/wire.js'
 import { ManualClock } from '../../fakes/manual-clock.js'
 import { MemoryLog } from '../../fakes/memory-log.js'
+import { runs } from '../../runs.js'
 
 const SOURCE = '10.32.137.27'
 const GROUP = '224.0.0.18'
@@ -251,7 +252,7 @@ t.test('no bytes whatever make the decoder throw', async (t) => {
     fc.property(fc.uint8Array({ maxLength: 80 }), sources, (payload, source) => {
       decodeAdvert(payload, { source, destination: source.includes(':') ? 'ff02::12' : GROUP })
     }),
-    { numRuns: 3000 }
+    runs(3000)
   )
   // Near misses: a good advert with a few bytes changed.
   const near = fc.array(fc.tuple(fc.nat(19), fc.nat(255)), { maxLength: 3 })
@@ -261,7 +262,7 @@ t.test('no bytes whatever make the decoder throw', async (t) => {
       for (const [at, value] of edits) bytes[at] = value
       decodeAdvert(bytes.subarray(0, length), { source: SOURCE, destination: GROUP })
     }),
-    { numRuns: 3000 }
+    runs(3000)
   )
   t.pass()
 })
@@ -290,7 +291,7 @@ t.test('every advert survives being encoded and decoded', async (t) => {
         }
       }
     ),
-    { numRuns: 50 }
+    runs(50)
   )
 })
 
