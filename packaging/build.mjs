@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { bundle, dropBundled } from './bundle.mjs'
 import { writeCompletions } from './completions.mjs'
 import { writeManPages } from './man.mjs'
 
@@ -45,19 +46,21 @@ for (const [tool, from] of [
 
 const work = mkdtempSync(join(tmpdir(), 'vipd-package-'))
 try {
-  build()
+  await build()
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
 
-function build() {
+async function build() {
   run('npm', ['run', '-s', 'build'], { cwd: root })
   const runtime = fetchRuntime()
   if (isCross) run('npm', ['exec', '--', 'node', 'native/build.mjs', values.arch, runtime], { cwd: root })
   const tree = join(work, 'tree')
   const lib = join(tree, 'usr/lib/vipd')
   stageProgram(lib, runtime)
+  await bundle(lib)
   stageSystem(tree)
+  dropBundled(lib)
   mkdirSync(values.out, { recursive: true })
   const deb = join(values.out, `vipd_${version}_${arch}.deb`)
   makeDeb(tree, deb)

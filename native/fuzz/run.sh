@@ -21,7 +21,7 @@ for target in "$@"; do
   [ "$target" = engine ] && size=603
   echo "== $target, $seconds s"
   # What is new goes beside the corpus, and of that as little as says the same into it.
-  "$out/$target" -max_total_time="$seconds" -max_len="$size" -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 \
+  "$out/$target" -max_total_time="$seconds" -max_len="$size" -timeout=120 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="corpus/$target/" "$out/found-$target" "corpus/$target" >"$out/$target.log" 2>&1 || failed=1
   grep -E '(DONE|INITED) +cov|ERROR|not so|SUMMARY|runtime error' "$out/$target.log" || true
   grep -E '^Done|stat::(number|average)' "$out/$target.log" || true

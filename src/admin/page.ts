@@ -19,5 +19,5 @@ export const PAGE_HEADERS = {
 export async function pageFile(path: string): Promise<{ readonly text: string; readonly type: string } | undefined> {
   const file = Object.hasOwn(FILES, path) ? FILES[path] : undefined
   if (file === undefined) return undefined
-  return { text: await readFile(new URL(`./page/${file.name}`, import.meta.url), 'utf8'), type: file.type }
+  return { text: await readFile(new URL(`../admin/page/${file.name}`, import.meta.url), 'utf8'), type: file.type }
 }

@@ -1,10 +1,11 @@
 import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createConnection, type ListenOptions } from 'node:net'
+import type { ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import { type Clock, systemClock } from '../base/clock.js'
 import { errnoOf, messageOf, VipdError } from '../base/errors.js'
 import type { HostPort } from '../base/ip.js'
+import { isAnswering } from './answering.js'
 import { MAX_BODY_BYTES, readBody } from './body.js'
 import { Live } from './live.js'
 import { PAGE_HEADERS, pageFile } from './page.js'
@@ -145,16 +146,4 @@ export class AdminServer {
       return { code: 500, body: { error: messageOf(error) } }
     }
   }
-}
-
-/** Whether somebody accepts connections there. */
-export function isAnswering(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

@@ -1,5 +1,3 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Addon } from '../os/addon.js'
@@ -12,6 +10,9 @@ import { handOver, takeBack } from './giving.js'
 /** Names in the store: sockets, and the file that says what they are. */
 export const SOCKETS = 'vipd-sockets'
 export const ESTATE = 'vipd-estate'
+
+const ASK_MS = 800
+const KEEP_MS = 3000
 
 /** Sockets are told apart by what they are: the store keeps no order. */
 export interface Kept {
@@ -32,11 +33,6 @@ export interface KeepingPorts {
   readonly plane: Pick<NativeDataPlane, 'handOver' | 'adopt'>
   readonly estate: (handed: HandedPlane) => Estate
 }
-
-const ASK_MS = 800
-const KEEP_MS = 3000
-/** What is kept is good for this long: the lease of the addresses has ended by then. */
-export const KEPT_MS = 15_000
 
 /** Whether the service manager stops this unit to start it again at once: then what is put into its store comes back. */
 export async function isRestarting(cgroup: string, run: Run): Promise<boolean> {
@@ -81,18 +77,4 @@ export async function keep(ports: KeepingPorts): Promise<string | undefined> {
     takeBack(handed, ports)
     return messageOf(error)
   }
-}
-
-/** Says to `vipd release`, which comes in between, that the addresses are not left behind. */
-const markOf = (socket: string): string => join(dirname(socket), 'vipd.restarting')
-
-export const leaveMark = (socket: string, nowMs: number): Promise<void> =>
-  writeFile(markOf(socket), String(Math.round(nowMs)), { mode: 0o600 })
-export const removeMark = (socket: string): Promise<void> => rm(markOf(socket), { force: true })
-
-/** Whether a process has just left its addresses to the next one. @param nowMs monotonic */
-export async function isMarked(socket: string, nowMs: number): Promise<boolean> {
-  const text = await readFile(markOf(socket), 'utf8').catch(() => '')
-  const ageMs = nowMs - Number(text)
-  return text !== '' && ageMs >= 0 && ageMs < KEPT_MS
 }

@@ -1,7 +1,8 @@
 import { readSync } from 'node:fs'
 import type { Addon } from '../os/addon.js'
 import { FORMAT } from './estate.js'
-import { ESTATE, KEPT_MS, type Kept, SOCKETS } from './keeping.js'
+import { ESTATE, type Kept, SOCKETS } from './keeping.js'
+import { KEPT_MS } from './mark.js'
 import type { Legacy } from './taking.js'
 
 const MOST_BYTES = 1 << 30

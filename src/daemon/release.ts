@@ -1,11 +1,11 @@
-import { isAnswering } from '../admin/server.js'
+import { isAnswering } from '../admin/answering.js'
 import { systemClock } from '../base/clock.js'
 import { VipdError } from '../base/errors.js'
 import type { Config } from '../config/schema.js'
 import { addon } from '../os/addon.js'
 import { Netlink } from '../os/netlink.js'
-import { isMarked } from './keeping.js'
 import { takeAddressLock } from './lock.js'
+import { isMarked } from './mark.js'
 import { sweep } from './sweep.js'
 
 /**

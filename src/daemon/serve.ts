@@ -10,8 +10,9 @@ import { SUCCESSOR_FD } from '../os/successor.js'
 import { Syslog } from '../os/syslog.js'
 import { inheritedSockets, Systemd } from '../os/systemd.js'
 import { Daemon, type DaemonSettings } from './daemon.js'
-import { ESTATE, isRestarting, removeMark, SOCKETS } from './keeping.js'
+import { ESTATE, isRestarting, SOCKETS } from './keeping.js'
 import { restore } from './kept.js'
+import { removeMark } from './mark.js'
 import { Taking } from './taking.js'
 
 /** A reader of the log that hangs does not keep the process. */

@@ -10,7 +10,8 @@ import type { Systemd } from '../os/systemd.js'
 import type { Parts } from './build.js'
 import type { Estate } from './estate.js'
 import { give } from './giving.js'
-import { keep, leaveMark, removeMark } from './keeping.js'
+import { keep } from './keeping.js'
+import { leaveMark, removeMark } from './mark.js'
 
 /** After everything was handed over: until the service manager has read who is in charge now, and whoever asked for it its answer. */
 const LINGER_MS = 1000

@@ -1,5 +1,8 @@
-import { createNetlink, FlagsGet, FlagsNew, type NetlinkSocket, Protocol, parseError } from 'netlink'
+// By its parts: the whole package brings nl80211, WireGuard and much else, a tenth of a second at each start.
+import { FlagsGet, FlagsNew, Protocol } from 'netlink/dist/constants.js'
+import { createNetlink, type NetlinkSocket } from 'netlink/dist/netlink.js'
 import { MessageType } from 'netlink/dist/rt/structs.js'
+import { parseError } from 'netlink/dist/structs.js'
 import { VipdError } from '../base/errors.js'
 import { formatPrefix, type Prefix } from '../base/ip.js'
 import type { Addon, NativeCloseable } from './addon.js'

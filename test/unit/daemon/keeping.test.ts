@@ -4,17 +4,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.js'
 import type { Estate } from '../../../src/daemon/estate.js'
-import {
-  ESTATE,
-  isMarked,
-  isRestarting,
-  KEPT_MS,
-  keep,
-  leaveMark,
-  removeMark,
-  SOCKETS
-} from '../../../src/daemon/keeping.js'
+import { ESTATE, isRestarting, keep, SOCKETS } from '../../../src/daemon/keeping.js'
 import { restore } from '../../../src/daemon/kept.js'
+import { isMarked, KEPT_MS, leaveMark, removeMark } from '../../../src/daemon/mark.js'
 import { addon } from '../../../src/os/addon.js'
 import type { ExecResult } from '../../../src/os/exec.js'
 import { FdStore } from '../../../src/os/fd-store.js'

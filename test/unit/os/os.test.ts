@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
-import { FlagsNew, type NetlinkSocket } from 'netlink'
+import { FlagsNew } from 'netlink/dist/constants.js'
+import type { NetlinkSocket } from 'netlink/dist/netlink.js'
 import { formatMessage } from 'netlink/dist/structs.js'
 import t from 'tap'
 import { VipdError } from '../../../src/base/errors.js'
