@@ -60,3 +60,24 @@ async function wellAgain(storm: Storm, answered: number): Promise<void> {
   await pause(1500)
   await poll(() => storm.tally.failed === failed, WELL_MS, 'visits that do not fail').catch(() => undefined)
 }
+
+/** Rows of faults, of each subject: visits that failed, kept connections that broke, no answer for, no owner, two owners. */
+export function tableOf(costs: Readonly<Record<string, readonly Cost[]>>): string {
+  const [first = [], ...others] = Object.values(costs)
+  const seconds = (ms: number): string => (ms < 100 ? '0' : (ms / 1000).toFixed(1))
+  const cells = (cost: Cost | undefined): string => {
+    if (cost === undefined) return '– | – | –'
+    const lost = `${cost.visitsFailed} / ${cost.keptBroken}`
+    const owners = `${seconds(cost.vacancyMs)} / ${seconds(cost.overlapMs)}`
+    return `${lost} | ${seconds(cost.gapMs)} | ${owners}${cost.stuck === undefined ? '' : ' **not well again**'}`
+  }
+  const names = Object.keys(costs)
+  const head = names
+    .map((name) => `${name}: lost visits / kept connections | unanswered, s | no owner / two, s`)
+    .join(' | ')
+  const rows = first.map((cost) => {
+    const same = others.map((list) => list.find(({ kind }) => kind === cost.kind))
+    return `| ${cost.kind} | ${[cost, ...same].map(cells).join(' | ')} |`
+  })
+  return `| fault of the master | ${head} |\n|---|${'---|'.repeat(names.length * 3)}\n${rows.join('\n')}\n`
+}

@@ -2,8 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensurePackages } from '../lab/packages.js'
-import { eachAlone } from './each.js'
+import { type Cost, eachAlone, tableOf } from './each.js'
+import type { Kind } from './kind.js'
 import { kinds } from './kinds.js'
+import { PairSubject } from './pair.js'
 import { plot } from './plot.js'
 import { type RandomOutcome, random } from './random.js'
 import { Storm } from './storm.js'
@@ -28,7 +30,12 @@ async function main(): Promise<number> {
   const options = read()
   if (typeof options === 'number') return options
   const { values } = options
-  const needed = ensurePackages(['nftables', 'g++', 'iproute2'])
+  const needed = ensurePackages([
+    'nftables',
+    'g++',
+    'iproute2',
+    ...(values.each === true ? (['keepalived', 'haproxy'] as const) : [])
+  ])
   if (!needed.ok) {
     console.error(needed.reason)
     return 1
@@ -36,17 +43,8 @@ async function main(): Promise<number> {
   const chosen = kinds.filter(({ name }) => values.kind?.some((words) => name.includes(words)) ?? true)
   const [kept, everyMs] = [Number(values.kept), Number(values.every)]
   mkdirSync(values.out, { recursive: true })
-  if (values.each === true) {
-    const storm = new Storm(chosen)
-    try {
-      await storm.start((lab, node, index) => new VipdSubject(lab, node, 100 - index * 12), everyMs)
-      await storm.startKept(kept, 50)
-      await eachAlone(storm, chosen, Number(values.seconds ?? 3) * 1000, (cost) => console.log(JSON.stringify(cost)))
-    } finally {
-      await storm.lab.close()
-    }
-    return 0
-  }
+  if (values.each === true)
+    return each(chosen, { kept, everyMs, forMs: Number(values.seconds ?? 3) * 1000, out: values.out })
   let failed = 0
   for (const seed of values.seed.map(Number)) {
     const seconds = Number(values.seconds ?? 60)
@@ -69,6 +67,37 @@ async function main(): Promise<number> {
     if (outcome.wrongs.length > 0) failed++
   }
   return failed === 0 ? 0 : 1
+}
+
+/** vipd and keepalived with haproxy, each with the same faults, in one run. */
+async function each(
+  chosen: readonly Kind[],
+  { kept, everyMs, forMs, out }: { kept: number; everyMs: number; forMs: number; out: string }
+): Promise<number> {
+  const costs: Record<string, Cost[]> = {}
+  for (const [name, Subject] of [
+    ['vipd', VipdSubject],
+    ['keepalived + haproxy', PairSubject]
+  ] as const) {
+    const kinds = name === 'vipd' ? chosen : chosen.filter(({ ofVipd }) => ofVipd !== true)
+    const storm = new Storm(kinds)
+    const own: Cost[] = []
+    costs[name] = own
+    try {
+      await storm.start((lab, node, index) => new Subject(lab, node, 100 - index * 12), everyMs)
+      await storm.startKept(kept, 50)
+      await eachAlone(storm, kinds, forMs, (cost) => {
+        own.push(cost)
+        console.log(`${name}: ${JSON.stringify(cost)}`)
+      })
+    } finally {
+      await storm.lab.close()
+    }
+  }
+  const table = tableOf(costs)
+  writeFileSync(join(out, 'each.md'), table)
+  console.log(table)
+  return 0
 }
 
 function report(outcome: RandomOutcome): void {

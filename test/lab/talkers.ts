@@ -4,7 +4,7 @@ import { nowMs } from './wait.js'
 /**
  * Connections that are kept, and talk all the time to a server that sends everything back: `node talkers.js HOST PORT COUNT EVERY_MS [again]`.
  * With `again` one that broke is opened anew after half a second, and what it waited for is given up. Prints `open COUNT`,
- * then each second a line of JSON: words sent and answered, connections that broke, words that came back wrong, the longest that an answer took. On SIGTERM it waits for the last answers, says `end` and the same once more.
+ * then each second a line of JSON: words sent and answered, open connections that broke, words that came back wrong, the longest that an answer took. On SIGTERM it waits for the last answers, says `end` and the same once more.
  */
 const [, , host = '', port = '', count = '1', every = '100', again] = process.argv
 const tally = { sent: 0, answered: 0, broken: 0, wrong: 0, worst_ms: 0 }
@@ -17,12 +17,13 @@ function talk(number: number): void {
   let got = ''
   let words = 0
   let isOver = false
+  let wasOpen = false
   let talking: NodeJS.Timeout | undefined
   const over = (): void => {
     if (isOver) return
     isOver = true
     if (isEnding) return
-    tally.broken++
+    if (again === undefined || wasOpen) tally.broken++
     if (again === undefined) return
     clearInterval(talking)
     setTimeout(() => talk(number), 500)
@@ -32,6 +33,7 @@ function talk(number: number): void {
   socket.on('close', over)
   socket.on('connect', () => {
     open += 1
+    wasOpen = true
     if (open === Number(count)) console.log(`open ${open}`)
     talking = setInterval(() => {
       if (isOver || isEnding) return
