@@ -61,6 +61,7 @@ async function build() {
   await bundle(lib)
   stageSystem(tree)
   dropBundled(lib)
+  writeFileSync(join(tree, 'usr/share/doc/vipd/sbom.cdx.json'), billOfMaterials(runtime))
   mkdirSync(values.out, { recursive: true })
   const deb = join(values.out, `vipd_${version}_${arch}.deb`)
   makeDeb(tree, deb)
@@ -137,6 +138,15 @@ function stageSystem(tree) {
   writeManPages(root, version, (path, text) => put(path, text))
   writeCompletions((path, text) => put(path, text))
   put('usr/share/lintian/overrides/vipd', own('packaging/deb/lintian-overrides'))
+}
+
+/** What is in the package, as CycloneDX: npm's packages with their hashes, and the runtime. */
+function billOfMaterials(runtime) {
+  const bill = JSON.parse(run('npm', ['sbom', '--omit=dev', '--sbom-format=cyclonedx', '--package-lock-only'], { cwd: root }))
+  const { version: node } = JSON.parse(readFileSync(join(runtime, 'package.json'), 'utf8'))
+  bill.metadata.component = { ...bill.metadata.component, type: 'application', name: 'vipd' }
+  bill.components.push({ 'bom-ref': `node@${node}`, type: 'platform', name: 'node', version: node, purl: `pkg:generic/node@${node}` })
+  return `${JSON.stringify(bill, null, 1)}\n`
 }
 
 /** Ours, and that of every package that comes along: from their own files. */

@@ -87,7 +87,8 @@ export class AdminServer {
 
   async #listen(where: ListenOptions, routes: Routes): Promise<void> {
     const server = createServer(
-      { requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 1000 },
+      // Node looks at requests each half minute unless told otherwise.
+      { requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 1000, connectionsCheckingInterval: 1000 },
       (request, response) => {
         this.#answer(routes, request, response).catch(this.#onError)
       }

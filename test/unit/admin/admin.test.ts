@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { createConnection, createServer as createTcpServer } from 'node:net'
@@ -270,6 +271,44 @@ t.test('a request that is too long is refused, not read on', async (t) => {
   })
   t.equal(code, 413)
   t.strictSame(errors, [])
+})
+
+t.test('a request that does not end is answered with 408 in time, and the socket is free again', async (t) => {
+  const { path, errors } = await serve(t)
+  const began = performance.now()
+  const slow = createConnection(path)
+  let said = ''
+  slow.on('data', (piece: Buffer) => {
+    said += piece.toString()
+  })
+  slow.write('GET /v1/status HTTP/1.1\r\nhost: x\r\n')
+  const dripping = setInterval(() => slow.write('x-a: b\r\n'), 500)
+  t.teardown(() => clearInterval(dripping))
+  slow.on('error', () => undefined)
+  await once(slow, 'close')
+  t.match(said, /^HTTP\/1\.1 408/)
+  t.ok(performance.now() - began < 9000, 'five seconds, and the next look')
+  t.strictSame(errors, [])
+})
+
+t.test('who comes when too many are connected is turned away, and the others are served', async (t) => {
+  const { path } = await serve(t)
+  const idle = Array.from({ length: 63 }, () => createConnection(path))
+  t.teardown(() => idle.map((socket) => socket.destroy()))
+  await Promise.all(idle.map((socket) => once(socket, 'connect')))
+  t.equal((await ask(path, 'GET', '/healthz')).code, 200)
+  const last = createConnection(path)
+  t.teardown(() => last.destroy())
+  await once(last, 'connect')
+  await t.rejects(ask(path, 'GET', '/healthz'))
+  for (const socket of idle) socket.destroy()
+  const answered = async (): Promise<number> =>
+    ask(path, 'GET', '/healthz').then(
+      ({ code }) => code,
+      // The server has not heard of all ends yet.
+      () => answered()
+    )
+  t.equal(await answered(), 200)
 })
 
 t.test('a client that leaves in the middle of its request is no error', async (t) => {
