@@ -1,6 +1,7 @@
 import type { FailoverQuery, FailoverVerdict } from '../admin/status.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { VrrpConfig } from '../config/schema.js'
+import type { Absence } from './estate.js'
 
 /**
  * Instances that keep away from mastership on purpose (`vipd failover`), and for how long yet. One that is away asks to
@@ -55,6 +56,11 @@ export class Away {
   leftS(name: string): number | null {
     const one = this.#until.get(name)
     return one === undefined ? null : Math.max(0, Math.ceil((one.atMs - this.#clock.now()) / 1000))
+  }
+
+  /** Who is away and for how long yet, for the process that comes after. */
+  get left(): readonly Absence[] {
+    return [...this.#until].map(([name, { atMs }]) => ({ name, forMs: Math.max(0, atMs - this.#clock.now()) }))
   }
 
   stop(): void {

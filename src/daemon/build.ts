@@ -128,6 +128,7 @@ export function build(config: Config, { addon, clock, log, onHeld }: Ports, esta
   if (estate !== undefined) {
     services.inherit(estate.services)
     election.resume(estate.masters)
+    for (const { name, forMs } of estate.away ?? []) away.send([name], forMs)
   }
   services.configure(config)
   return {

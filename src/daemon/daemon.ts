@@ -207,25 +207,22 @@ export class Daemon implements Control {
 
   /** A fresh process of the program that is installed now takes over, and this one ends. One at a time, and never beside a reload. */
   handOver(): Promise<HandOverVerdict> {
-    const turn = this.#reloading.then(() => this.#handOver())
-    this.#reloading = turn.catch(() => undefined)
-    return turn
-  }
-
-  async #handOver(): Promise<HandOverVerdict> {
-    if (this.#stopping !== undefined) return { ok: false, error: 'this process is ending already' }
-    return await succeed(this.#settings.path, this.#sessionsLeft(), this.#succession)
+    return this.#inTurn(async () => {
+      if (this.#stopping !== undefined) return { ok: false, error: 'this process is ending already' }
+      return await succeed(this.#settings.path, this.#sessionsLeft(), this.#succession)
+    })
   }
 
   /** All goes into the service manager's store, for the process that it starts next. @returns false: it does not, and nothing has changed */
-  async keep(store: FdStore): Promise<boolean> {
-    return this.#stopping === undefined && (await putAway(store, this.#config.admin.socket, this.#succession))
+  keep(store: FdStore): Promise<boolean> {
+    const put = () => putAway(store, this.#config.admin.socket, this.#succession)
+    return this.#inTurn(async () => this.#stopping === undefined && (await put()))
   }
 
   get #succession(): SuccessionPorts {
+    const { away, election, services } = this.#parts
     const { version } = this.#settings
-    const { election, services } = this.#parts
-    const estate = () => ({ version, services: services.estate, masters: election.masters })
+    const estate = () => ({ version, services: services.estate, masters: election.masters, away: away.left })
     return { ...this.#ports, parts: this.#parts, estate, quiet: () => this.#quiet() }
   }
 
@@ -255,7 +252,11 @@ export class Daemon implements Control {
    * error changes nothing. One at a time.
    */
   reload(): Promise<ReloadVerdict> {
-    const turn = this.#reloading.then(() => this.#reload())
+    return this.#inTurn(() => this.#reload())
+  }
+
+  #inTurn<Answer>(what: () => Promise<Answer>): Promise<Answer> {
+    const turn = this.#reloading.then(what)
     this.#reloading = turn.catch(() => undefined)
     return turn
   }
@@ -354,9 +355,8 @@ export class Daemon implements Control {
       process.exit(1)
     })
     // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
-    const virtual = virtualAddresses(this.#config)
     const resigned = election.stop()
-    services.stop(virtual)
+    services.stop(virtualAddresses(this.#config))
     trackers.stop()
     await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])

@@ -9,6 +9,8 @@ export interface Estate {
   readonly services: readonly ServiceEstate[]
   /** Instances that are master. */
   readonly masters: readonly Mastership[]
+  /** Instances that stay away on purpose. Absent: of a version that did not say. */
+  readonly away?: readonly Absence[]
   /** Where it listens, in the order of the descriptors, which come before those of sessions. */
   readonly places: readonly string[]
 }
@@ -17,6 +19,12 @@ export interface Mastership {
   readonly interface: string
   readonly family: 4 | 6
   readonly virtualRouterId: number
+}
+
+/** An instance that stays away, for so long yet. */
+export interface Absence {
+  readonly name: string
+  readonly forMs: number
 }
 
 /** What the successor says when it is able to take over. */

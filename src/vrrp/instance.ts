@@ -184,9 +184,10 @@ export class Instance implements Listener, Member {
     this.#group?.remove(this)
   }
 
-  /** Says nothing more and leaves the addresses as they are: another process goes on with both. */
+  /** Says once more that it lives, then nothing, and leaves the addresses as they are: another process goes on with both. */
   leave(): void {
     this.#isStopped = true
+    if (this.role === 'MASTER') this.#advertise(this.#priority) // Three intervals from now on for the other process.
     this.#voice.stop()
     this.#announcer.stop()
     this.#timers.cancelAll()

@@ -35,6 +35,14 @@ t.test('another word replaces the first; none at all is back at once', async (t)
   t.notOk(one.has('a'))
 })
 
+t.test('who is away is told to the process that comes after, with the time that is left', async (t) => {
+  const { clock, away: one } = away()
+  one.send(['a', 'b'], 10_000)
+  one.send(['b'], 0)
+  await clock.advance(4000)
+  t.strictSame(one.left, [{ name: 'a', forMs: 6000 }])
+})
+
 t.test('when the daemon stops nobody comes back', async (t) => {
   const { clock, away: one, changes } = away()
   one.send(['a'], 1000)

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Prefix } from '../../../src/base/ip.js'
 import type { VrrpConfig } from '../../../src/config/schema.js'
 import { build } from '../../../src/daemon/build.js'
+import type { Estate } from '../../../src/daemon/estate.js'
 import { Interface } from '../../../src/daemon/interfaces.js'
 import { Pulse } from '../../../src/daemon/pulse.js'
 import { sweep } from '../../../src/daemon/sweep.js'
@@ -236,7 +237,7 @@ t.test('an interface', async (t) => {
 })
 
 t.test('the cross wires', async (t) => {
-  const setUp = async (yaml: string, descriptors = 1_000_000) => {
+  const setUp = async (yaml: string, descriptors = 1_000_000, estate?: Estate) => {
     const clock = new ManualClock()
     const log = new MemoryLog(clock.now)
     const made: DataPlaneOptions[] = []
@@ -315,7 +316,7 @@ t.test('the cross wires', async (t) => {
       DataPlane: FakeDataPlane
     }
     const config = configOf(yaml)
-    const parts = build(config, { addon, clock, log, onHeld: () => undefined })
+    const parts = build(config, { addon, clock, log, onHeld: () => undefined }, estate)
     await parts.election.configure(config, new Map())
     return { parts, clock, log, made, tables, state, probes, tell: (event: DataPlaneEvent) => tell(event) }
   }
@@ -390,6 +391,14 @@ proxy:
     answer('10.0.0.2', { code: 'L4OK', detail: '' })
     t.strictSame(tiers(), ['serving', 'nothing'])
     t.strictSame(priorities().at(-1), ['VI_1', 100])
+  })
+
+  t.test('who stayed away for the process before stays away for this one, for as long as was left', async (t) => {
+    const estate = { version: '0.1.0', services: [], masters: [], places: [], away: [{ name: 'VI_2', forMs: 5000 }] }
+    const { parts, clock } = await setUp(yaml, undefined, estate)
+    t.strictSame([parts.away.has('VI_1'), parts.away.leftS('VI_2')], [false, 5])
+    await clock.advance(5000)
+    t.notOk(parts.away.has('VI_2'))
   })
 
   t.test('before it has begun no instance takes part', async (t) => {

@@ -87,10 +87,12 @@ t.test('a mastership goes on: an advert at once, and nobody hears of an end', as
   t.equal(a.role(), 'MASTER')
   const masters = a.election.masters
   t.strictSame(masters, [{ interface: 'bond0', family: 4, virtualRouterId: 88 }])
+  await time.advance(400)
   const sent = lan.sent.length
   a.election.leave()
-  await time.advance(500)
-  t.equal(lan.sent.length, sent, 'it says nothing more')
+  await time.advance(1500)
+  t.equal(lan.sent.length, sent + 1, 'it says once more that it lives, and nothing after it')
+  t.match(lan.adverts('a').at(-1), { priority: 100 })
   t.ok(
     a.kernel.held.some((one) => one.includes('10.32.255.99')),
     'and leaves the address'
@@ -107,6 +109,15 @@ t.test('a mastership goes on: an advert at once, and nobody hears of an end', as
   await time.advance(11_000)
   b.look()
   t.equal(b.role(), 'FAULT', 'but not for ever')
+})
+
+t.test('one that was no master says nothing when it leaves', async (t) => {
+  const { time, lan, add } = world()
+  const b = await add().run(electionYaml(instanceYaml(90)))
+  await time.advance(100)
+  b.election.leave()
+  await time.advance(10_000)
+  t.equal(lan.sent.length, 0)
 })
 
 t.test('one that was backup is backup, and one that cannot be master is none', async (t) => {
