@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the data plane, its parsers, the prober and the advert sender without Node, under ASan + UBSan and under TSan,
-# and drives them on loopback for some seconds.
+# and drives them on loopback for some seconds; then the fuzzers' corpora under ASan + UBSan.
 set -eu
 cd "$(dirname "$0")"
 out=$(mktemp -d)
@@ -29,4 +29,13 @@ echo 'AddressSanitizer, UndefinedBehaviorSanitizer'
 "$out/address" "${1:-2}"
 echo ThreadSanitizer
 TSAN_OPTIONS=halt_on_error=1 "$out/thread" "${1:-2}"
-echo '2 passed, 0 failed'
+# What the fuzzers (../fuzz) keep: every input once more.
+passed=2
+for target in client_hello proxy_header networks handed engine; do
+  cores=$(for file in $core; do echo "$out/address.o/$(basename "$file").o"; done)
+  g++ -std=c++20 -O1 -g1 -Wall -Wextra -fno-omit-frame-pointer -pthread -fsanitize=address,undefined -fno-sanitize-recover=all \
+    ../fuzz/$target.cc ../fuzz/replay.cc $cores -o "$out/$target"
+  echo "fuzz/$target: $("$out/$target" ../fuzz/corpus/$target/*)"
+  passed=$((passed + 1))
+done
+echo "$passed passed, 0 failed"

@@ -11,7 +11,7 @@ import { handOver, takeBack } from './giving.js'
 export const SOCKETS = 'vipd-sockets'
 export const ESTATE = 'vipd-estate'
 
-const ASK_MS = 800
+const ASK_MS = 3000
 const KEEP_MS = 3000
 
 /** Sockets are told apart by what they are: the store keeps no order. */
