@@ -188,7 +188,9 @@ export class Addresses {
 
   /** In reverse order of adding: the kernel drops the later ones of a subnet with its first. */
   async #removeOthers(): Promise<void> {
-    const leaving = [...this.#placed].flatMap(([key, { address }]) => (this.#desired.has(key) ? [] : [address]))
+    // One that comes back at once with another label, scope or length is not lost to its clients.
+    const staying = new Set([...this.#desired.values()].map(({ address }) => address.address))
+    const leaving = [...this.#placed.values()].flatMap(({ address }) => (staying.has(address.address) ? [] : [address]))
     if (leaving.length > 0) await this.#ports.beforeGone(leaving)
     for (const [key, { index, address }] of [...this.#placed].reverse()) {
       if (this.#desired.has(key)) continue

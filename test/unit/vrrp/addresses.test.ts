@@ -82,6 +82,20 @@ t.test('clients are told before their addresses go, and the addresses wait for i
   t.same(did(), ['remove 10.0.0.2/32 2', 'remove 10.0.0.1/32 2'])
 })
 
+t.test(
+  'nobody is told of an address that comes back at once under another label or on another interface',
+  async (t) => {
+    const { clock, addresses, did, leavings } = setUp([vip('10.0.0.1'), vip('10.0.0.2')])
+    addresses.want(true)
+    await clock.advance(100)
+    did()
+    addresses.set([vip('10.0.0.1', { label: 'bond0:1' }), vip('10.0.0.2', { dev: 'eth3' })])
+    await clock.advance(100)
+    t.equal(did().filter((line) => line.startsWith('remove')).length, 2, 'the old ones went')
+    t.same(leavings, [])
+  }
+)
+
 t.test('who is wanted again while clients are told keeps the addresses', async (t) => {
   const { clock, addresses, did, gate, leavings } = setUp()
   addresses.want(true)
