@@ -60,7 +60,7 @@ export class VipdSubject implements Subject {
     this.stepClock(0)
     const env = { LD_PRELOAD: steppedClock(lab), VIPD_CLOCK_FILE: this.#clock }
     const socket = join(this.state, 'vipd.sock')
-    this.vipd = new Vipd(lab, node, configOf(lab, socket, priority), env, socket)
+    this.vipd = new Vipd(lab, node, configOf(lab, socket, priority), env, { socket })
   }
 
   stepClock(seconds: number): void {

@@ -49,6 +49,7 @@ export class Vipd {
   readonly node: LabNode
   readonly #logFile: string
   readonly #env: NodeJS.ProcessEnv
+  readonly #program: string
   #child: Child | undefined
 
   /** @param config YAML or JSON text, its admin socket at `socket` */
@@ -57,11 +58,12 @@ export class Vipd {
     node: LabNode,
     config: string,
     env: NodeJS.ProcessEnv = {},
-    socket: string = socketOf(lab, node)
+    { socket = socketOf(lab, node), program = vipdProgram }: { socket?: string; program?: string } = {}
   ) {
     this.node = node
     this.#env = env
     this.socket = socket
+    this.#program = program
     this.configFile = join(lab.folder, `vipd-${node.name}.yaml`)
     this.#logFile = join(lab.folder, `vipd-${node.name}.log`)
     writeFileSync(this.configFile, config, { mode: 0o600 })
@@ -74,7 +76,7 @@ export class Vipd {
 
   /** Starts the daemon and waits until its admin socket answers and every instance takes part in the election. */
   async start(deadlineMs = 15_000): Promise<this> {
-    const argv = [process.execPath, vipdProgram, 'run', '-c', this.configFile]
+    const argv = [process.execPath, this.#program, 'run', '-c', this.configFile]
     this.#child = new Child(['ip', 'netns', 'exec', this.node.namespace, ...argv], {
       logFile: this.#logFile,
       env: this.#env

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Lab, vip, vipPort } from '../lab/lab.js'
@@ -8,7 +9,8 @@ import { poll } from '../lab/wait.js'
 
 /**
  * `vipd upgrade` and reloads, with connections that talk all the time. VIPD_TALKERS, VIPD_UPGRADES and VIPD_RELOADS make it
- * a longer one: `VIPD_TALKERS=1000 VIPD_UPGRADES=20 VIPD_RELOADS=100 node dist/test/netns/upgrade.test.js`.
+ * a longer one: `VIPD_TALKERS=1000 VIPD_UPGRADES=20 VIPD_RELOADS=100 node dist/test/netns/upgrade.test.js`. VIPD_OTHER, a folder with
+ * another build, has every second process be of that one: from it to this one and back.
  */
 
 t.setTimeout(600_000)
@@ -17,6 +19,7 @@ const count = (name: string, fallback: number): number => Number(process.env[nam
 const TALKERS = count('VIPD_TALKERS', 100)
 const UPGRADES = count('VIPD_UPGRADES', 3)
 const RELOADS = count('VIPD_RELOADS', 5)
+const OTHER = process.env['VIPD_OTHER']
 
 interface Tally {
   readonly sent: number
@@ -59,7 +62,17 @@ t.test('nothing is lost when one process follows another', { skip }, async (t) =
       ]
     })
   await lab.watchOwners()
-  const first = lab.ending(new Vipd(lab, m1, configOf(m1, 100)))
+  // What is installed now: a name for one build or the other.
+  const installed = join(lab.folder, 'installed')
+  const builds = [fileURLToPath(new URL('../../../', import.meta.url)), ...(OTHER === undefined ? [] : [OTHER])]
+  const install = (index: number): void => {
+    rmSync(installed, { force: true })
+    symlinkSync(builds[index % builds.length] ?? '', installed)
+  }
+  install(0)
+  const first = lab.ending(
+    new Vipd(lab, m1, configOf(m1, 100), {}, { program: join(installed, 'dist/src/cli/main.js') })
+  )
   const second = lab.ending(new Vipd(lab, m2, configOf(m2, 88)))
   await Promise.all([first.start(), second.start()])
   await owners.until(['m1'], 15_000)
@@ -98,6 +111,7 @@ t.test('nothing is lost when one process follows another', { skip }, async (t) =
   await t.test(`${UPGRADES} processes, one after the other`, async (t) => {
     for (let i = 0; i < UPGRADES; i++) {
       const before = await pidOf()
+      install(i + 1)
       t.match(await command('upgrade'), new RegExp(`^process \\d+ has taken over, ${TALKERS} sessions with it`))
       const now = await pidOf()
       t.not(now, before)
