@@ -77,7 +77,7 @@ function drawn(panel: Panel, samples: readonly Sample[], end: number, top: numbe
   const names = panel.lines.map(({ name }, i) => `<tspan class="t${i}" dx="12">${name}</tspan>`)
   const times = [0, 0.25, 0.5, 0.75, 1].map(
     (share) =>
-      `<text class="s" x="${x(end * share)}" y="${bottom + 16}" text-anchor="middle">${Math.round((end * share) / 60)} min</text>`
+      `<text class="s" x="${x(end * share)}" y="${bottom + 16}" text-anchor="${share === 1 ? 'end' : 'middle'}">${Math.round((end * share) / 60)} min</text>`
   )
   return `<text x="${LEFT}" y="${top + 12}">${panel.title}${names.join('')}</text>${grid.join('')}${lines.join('')}${times.join('')}`
 }

@@ -160,11 +160,33 @@ export class Storm {
     const [vacancy, overlap, { wrong }] = [this.vacancyMs(to), this.overlapMs(to), this.tally]
     return [
       ...(vacancy > VACANCY_MS ? [`${vacancy.toFixed()} ms without an owner`] : []),
-      ...(overlap > OVERLAP_MS ? [`${overlap.toFixed()} ms with two owners that hear each other`] : []),
+      ...(overlap > OVERLAP_MS
+        ? [`${overlap.toFixed()} ms with two owners that hear each other`, ...this.#overlaps(to)]
+        : []),
       ...this.mishaps,
       ...(wrong > 0 ? [`${wrong} visits got a wrong byte`] : []),
       ...(this.kept.wrong > 0 ? [`${this.kept.wrong} words of kept connections came back wrong`] : [])
     ]
+  }
+
+  /** When two had it for too long, and what was the case then: for who looks for the reason. */
+  #overlaps(to: number): string[] {
+    const { holdings } = this.lab.owners
+    const at = (ms: number): string => `${((ms - this.began) / 1000).toFixed(1)} s`
+    return holdings.flatMap((one, i) =>
+      holdings.slice(i + 1).flatMap((other) => {
+        const from = Math.max(one.from, other.from)
+        const until = Math.min(one.until ?? to, other.until ?? to)
+        if (one.node === other.node || until - from <= OVERLAP_MS) return []
+        const around = this.happened.filter((fault) => fault.from < until && fault.to > from - HEALING_MS)
+        const faults = around.map(
+          ({ kind, master, ...when }) => `${master} ${kind.name} ${at(when.from)}–${at(when.to)}`
+        )
+        return [
+          `  ${one.node} and ${other.node} from ${at(from)} for ${(until - from).toFixed()} ms; ${faults.join(', ')}`
+        ]
+      })
+    )
   }
 
   #hear(line: string): void {
