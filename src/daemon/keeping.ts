@@ -7,27 +7,35 @@ import type { HandedPlane, NativeDataPlane } from '../os/plane.js'
 import { type Estate, FORMAT } from './estate.js'
 import { handOver, takeBack } from './giving.js'
 
-/** Names in the store: sockets, and the file that says what they are. */
+/** Names in the store: the queue of sockets, and the file that says what they are. */
 export const SOCKETS = 'vipd-sockets'
 export const ESTATE = 'vipd-estate'
 
+/** The queue, and the file that says what is in it. */
+const NEEDED = 2
 const ASK_MS = 3000
 const KEEP_MS = 3000
 
-/** Sockets are told apart by what they are: the store keeps no order. */
+/** Of one message: the kernel takes 253. */
+const EACH = 250
+
+/**
+ * Sockets wait in the queue of one socket, in their order, and that one is in the store: the manager compares each
+ * descriptor that it gets with all that it has, which for a thousand sessions takes seconds.
+ */
 export interface Kept {
   readonly format: number
   readonly sessionsFormat: number
   /** Monotonic: of one boot. */
   readonly atMs: number
   readonly estate: Estate
-  /** Of listeners, then of sessions. */
-  readonly identities: readonly string[]
+  /** So many wait: of listeners, then of sessions. */
+  readonly sockets: number
   readonly sessionBytes: number
 }
 
 export interface KeepingPorts {
-  readonly addon: Pick<Addon, 'closeDescriptors' | 'handoverFormat' | 'identityOf' | 'memoryFile'>
+  readonly addon: Pick<Addon, 'closeDescriptors' | 'handoverFormat' | 'memoryFile' | 'openPair' | 'sendMessage'>
   readonly clock: Clock
   readonly store: Pick<FdStore, 'capacity' | 'put' | 'settled' | 'remove'>
   readonly plane: Pick<NativeDataPlane, 'handOver' | 'adopt'>
@@ -55,25 +63,29 @@ export async function keep(ports: KeepingPorts): Promise<string | undefined> {
   const until = clock.now() + KEEP_MS
   const handed = await handOver(ports)
   const descriptors = [...handed.listeners.map(({ descriptor }) => descriptor), ...handed.descriptors]
+  const [into, queue] = addon.openPair()
   try {
-    if (descriptors.length + 1 > store.capacity)
-      throw new Error(`${descriptors.length} sockets do not fit into the store (FileDescriptorStoreMax=)`)
+    if (store.capacity < NEEDED) throw new Error(`FileDescriptorStoreMax= is less than ${NEEDED}`)
     const kept: Kept = {
       format: FORMAT,
       sessionsFormat: addon.handoverFormat,
       atMs: clock.now(),
       estate: ports.estate(handed),
-      identities: descriptors.map((one) => addon.identityOf(one)),
+      sockets: descriptors.length,
       sessionBytes: handed.sessions.length
     }
     const file = addon.memoryFile(Buffer.concat([Buffer.from(`${JSON.stringify(kept)}\n`), handed.sessions]))
-    await store.put(SOCKETS, descriptors, until)
+    for (let at = 0; at < descriptors.length; at += EACH)
+      if (!addon.sendMessage(into, Buffer.from('s'), descriptors.slice(at, at + EACH)))
+        throw new Error(`${descriptors.length} sockets do not fit into a queue (net.core.wmem_default)`)
+    await store.put(SOCKETS, [queue], until)
     await store.put(ESTATE, [file], until)
     await store.settled(until)
-    addon.closeDescriptors([file, ...descriptors])
+    addon.closeDescriptors([into, queue, file, ...descriptors])
     return undefined
   } catch (error) {
     for (const name of [SOCKETS, ESTATE]) await store.remove(name, until).catch(() => undefined)
+    addon.closeDescriptors([into, queue])
     takeBack(handed, ports)
     return messageOf(error)
   }

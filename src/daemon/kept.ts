@@ -20,7 +20,7 @@ export type Restored =
  */
 export function restore(
   stored: ReadonlyMap<string, readonly number[]>,
-  addon: Pick<Addon, 'closeDescriptors' | 'handoverFormat' | 'identityOf'>,
+  addon: Pick<Addon, 'closeDescriptors' | 'handoverFormat' | 'receiveMessage'>,
   nowMs: number
 ): Restored {
   const sockets = stored.get(SOCKETS) ?? []
@@ -35,17 +35,36 @@ export function restore(
         `they are of format ${kept.format}.${kept.sessionsFormat}, and ours is ${FORMAT}.${addon.handoverFormat}`
       )
     if (!(nowMs - kept.atMs >= 0 && nowMs - kept.atMs < KEPT_MS)) throw new Error('they are too old')
-    const byIdentity = new Map(sockets.map((one) => [addon.identityOf(one), one]))
-    const descriptors = kept.identities.map((identity) => {
-      const found = byIdentity.get(identity)
-      if (found === undefined) throw new Error('some of them are missing')
-      return found
-    })
-    addon.closeDescriptors([...files, ...sockets.filter((one) => !descriptors.includes(one))])
+    const [queue] = sockets
+    if (queue === undefined || !Number.isInteger(kept.sockets)) throw new Error('some of them are missing')
+    const descriptors = takeOut(queue, kept.sockets, addon)
+    addon.closeDescriptors([...files, ...sockets])
     return { kind: 'legacy', legacy: { estate: kept.estate, sessions, descriptors } }
   } catch (error) {
     addon.closeDescriptors([...files, ...sockets])
     return { kind: 'useless', why: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** Those that wait in a queue, in their order. Throws when there are others than should be. */
+function takeOut(queue: number, count: number, addon: Pick<Addon, 'closeDescriptors' | 'receiveMessage'>): number[] {
+  const out: number[] = []
+  while (out.length < count) {
+    const descriptors = nextOf(queue, addon)
+    out.push(...descriptors)
+    if (descriptors.length === 0 || out.length > count) {
+      addon.closeDescriptors(out)
+      throw new Error('some of them are missing')
+    }
+  }
+  return out
+}
+
+function nextOf(queue: number, addon: Pick<Addon, 'receiveMessage'>): readonly number[] {
+  try {
+    return addon.receiveMessage(queue)?.descriptors ?? []
+  } catch {
+    return [] // Its other end is gone, and nothing is left in it.
   }
 }
 
