@@ -198,9 +198,6 @@ async function restarted() {
   say(`${CONNECTIONS} connections that talked all the time, a word each half second: ${JSON.stringify(told)}.`)
   check('every connection outlived every restart', told.broken === 0 && told.wrong === 0 && told.answered === told.sent)
   check('nobody was told that the address leaves', !adverts.slice(from).some(({ priority }) => priority === 0))
-  const kept = inside("journalctl -u vipd --no-pager -o cat | grep -cE 'are kept for the process that comes next'").text.trim()
-  check(`each restart kept everything (${kept} of ${RESTARTS})`, Number(kept) === RESTARTS)
-  if (Number(kept) !== RESTARTS) console.log(inside("journalctl -u vipd --no-pager -o short-precise | grep -vE 'server is|listening|syslog' | tail -n 200").text)
   sh("journalctl -u vipd --no-pager -o short-precise | grep -E 'Stopping vipd|Stopped vipd|Started vipd' | tail -n 3 | cut -c 8-100")
 }
 

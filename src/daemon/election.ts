@@ -83,9 +83,9 @@ export class Election {
   }
 
   /** Another process goes on with all roles and addresses. */
-  leave(): void {
+  async leave(): Promise<void> {
     this.#isStopped = true
-    for (const instance of this.instances) instance.leave()
+    await Promise.all(this.instances.map((instance) => instance.leave()))
   }
 
   get groups(): readonly SyncGroup[] {

@@ -97,7 +97,7 @@ async function letGo(pid: number | undefined, { systemd, parts, quiet }: Success
   prober.close()
   // Before the other one says that it is ready: the manager listens to the main process alone.
   if (pid !== undefined) systemd.successor(pid)
-  election.leave()
+  await election.leave()
   sender?.close()
   election.close()
   netlink.stop()

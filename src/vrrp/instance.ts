@@ -178,21 +178,21 @@ export class Instance implements Listener, Member {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#dispatch({ type: 'shutdown' })
-    this.leave()
-    await Promise.all([this.#addresses.settled(), this.#ports.wire.flush()])
+    await Promise.all([this.leave(), this.#addresses.settled()])
     this.#ports.wire.remove(this)
     this.#group?.remove(this)
   }
 
   /** Says once more that it lives, then nothing, and leaves the addresses as they are: another process goes on with both. */
-  leave(): void {
+  leave(): Promise<void> {
     this.#isStopped = true
-    if (this.role === 'MASTER') this.#advertise(this.#priority) // Three intervals from now on for the other process.
+    if (this.role === 'MASTER') this.#voice.say(this.#priority, false) // Three intervals from now for the other process.
     this.#voice.stop()
     this.#announcer.stop()
     this.#timers.cancelAll()
     this.#renewal.stop()
     this.#diagnosis.stop()
+    return this.#ports.wire.flush()
   }
 
   snapshot(): InstanceStatus {
