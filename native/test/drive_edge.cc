@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../fuzz/check.h"
 #include "../src/client_hello.h"
 #include "../src/networks.h"
 #include "../src/proxy_header.h"
@@ -28,16 +29,6 @@ void check(bool good, const std::string& what) {
 }
 
 Address ip(const char* text, std::uint16_t port = 0) { return *Address::parse(text, port); }
-
-// On the heap, to the byte.
-class Exact {
- public:
-  explicit Exact(std::string_view bytes) : data_(bytes.begin(), bytes.end()) { data_.shrink_to_fit(); }
-  [[nodiscard]] std::string_view view() const { return {data_.data(), data_.size()}; }
-
- private:
-  std::vector<char> data_;
-};
 
 // ---- networks
 

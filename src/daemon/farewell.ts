@@ -60,10 +60,6 @@ export class Farewell {
     this.#waiting.set(config.name, this.#ports.clock.after(ADVERTS_MISSED * config.advertIntMs + GRACE_MS, lapse))
   }
 
-  stop(): void {
-    for (const name of this.#waiting.keys()) this.#forget(name)
-  }
-
   #forget(name: string): void {
     this.#waiting.get(name)?.cancel()
     this.#waiting.delete(name)

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
-import type { Addon } from '../os/addon.js'
+import { type Addon, DESCRIPTORS_EACH } from '../os/addon.js'
 import type { Run } from '../os/exec.js'
 import type { FdStore } from '../os/fd-store.js'
 import type { HandedPlane, NativeDataPlane } from '../os/plane.js'
@@ -15,9 +15,6 @@ export const ESTATE = 'vipd-estate'
 const NEEDED = 2
 const ASK_MS = 3000
 const KEEP_MS = 3000
-
-/** Of one message: the kernel takes 253. */
-const EACH = 250
 
 /**
  * Sockets wait in the queue of one socket, in their order, and that one is in the store: the manager compares each
@@ -61,9 +58,10 @@ export async function isRestarting(cgroup: string, run: Run): Promise<boolean> {
 export async function keep(ports: KeepingPorts): Promise<string | undefined> {
   const { addon, clock, store } = ports
   const until = clock.now() + KEEP_MS
+  // Before anything stands still: without a descriptor left it throws, and nothing has happened.
+  const [into, queue] = addon.openPair()
   const handed = await handOver(ports)
   const descriptors = [...handed.listeners.map(({ descriptor }) => descriptor), ...handed.descriptors]
-  const [into, queue] = addon.openPair()
   try {
     if (store.capacity < NEEDED) throw new Error(`FileDescriptorStoreMax= is less than ${NEEDED}`)
     const kept: Kept = {
@@ -75,8 +73,8 @@ export async function keep(ports: KeepingPorts): Promise<string | undefined> {
       sessionBytes: handed.sessions.length
     }
     const file = addon.memoryFile(Buffer.concat([Buffer.from(`${JSON.stringify(kept)}\n`), handed.sessions]))
-    for (let at = 0; at < descriptors.length; at += EACH)
-      if (!addon.sendMessage(into, Buffer.from('s'), descriptors.slice(at, at + EACH)))
+    for (let at = 0; at < descriptors.length; at += DESCRIPTORS_EACH)
+      if (!addon.sendMessage(into, Buffer.from('s'), descriptors.slice(at, at + DESCRIPTORS_EACH)))
         throw new Error(`${descriptors.length} sockets do not fit into a queue (net.core.wmem_default)`)
     await store.put(SOCKETS, [queue], until)
     await store.put(ESTATE, [file], until)

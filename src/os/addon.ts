@@ -204,6 +204,9 @@ export interface ProbeResult {
   readonly tookMs: number
 }
 
+/** Descriptors that one message carries: the kernel takes 253. */
+export const DESCRIPTORS_EACH = 250
+
 const require = createRequire(import.meta.url)
 
 let loaded: Addon | undefined

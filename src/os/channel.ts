@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js'
-import type { Addon } from './addon.js'
+import { type Addon, DESCRIPTORS_EACH } from './addon.js'
 
 /** What a message is: a JSON value, or a piece of bytes with descriptors. */
 export type ChannelMessage =
@@ -8,7 +8,6 @@ export type ChannelMessage =
 
 /** What one message takes at the most: the kernel's limit of descriptors, and well under the addon's of bytes. */
 const PIECE_BYTES = 64 * 1024
-const PIECE_DESCRIPTORS = 250
 const LOOK_MS = 2
 const JSON_MARK = 0
 const PIECE_MARK = 1
@@ -40,7 +39,7 @@ export class Channel {
     const until = this.#clock.now() + withinMs
     for (let at = 0, used = 0; at < bytes.length || used < descriptors.length; ) {
       const piece = bytes.subarray(at, at + PIECE_BYTES)
-      const some = descriptors.slice(used, used + PIECE_DESCRIPTORS)
+      const some = descriptors.slice(used, used + DESCRIPTORS_EACH)
       await this.#send(Buffer.concat([Buffer.of(PIECE_MARK), piece]), some, until)
       at += piece.length
       used += some.length

@@ -1,11 +1,9 @@
 import type { Clock } from '../base/clock.js'
-import type { Addon } from './addon.js'
+import { type Addon, DESCRIPTORS_EACH } from './addon.js'
 import { Channel } from './channel.js'
 
 type Native = Pick<Addon, 'sendDescriptors' | 'openPair' | 'sendMessage' | 'receiveMessage' | 'closeDescriptors'>
 
-/** systemd takes more in one message than the kernel lets through. */
-const MOST_AT_ONCE = 250
 const LOOK_MS = 2
 /** Says that the store is there, and how much it takes: FileDescriptorStoreMax= of the unit. */
 const CAPACITY = 'VIPD_FD_STORE'
@@ -30,8 +28,8 @@ export class FdStore {
 
   /** Copies of these, under a name. Rejects when they do not fit in time. They are not polled: what has ended stays, too. */
   async put(name: string, descriptors: readonly number[], untilMs: number): Promise<void> {
-    for (let at = 0; at < descriptors.length; at += MOST_AT_ONCE)
-      await this.#send(`FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, descriptors.slice(at, at + MOST_AT_ONCE), untilMs)
+    for (let at = 0; at < descriptors.length; at += DESCRIPTORS_EACH)
+      await this.#send(`FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, descriptors.slice(at, at + DESCRIPTORS_EACH), untilMs)
   }
 
   /** Resolves when the manager has read everything that was sent to it. */

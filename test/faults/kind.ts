@@ -1,4 +1,5 @@
 import type { Fault } from '../lab/faults.js'
+import { pause } from '../lab/wait.js'
 import type { Master, Storm } from './storm.js'
 import { signalAll } from './subject.js'
 
@@ -34,7 +35,7 @@ export function repeated(what: () => Promise<void> | void, everyMs: number): Fau
   const run = async (): Promise<void> => {
     while (!isOver) {
       await what()
-      await new Promise((resolve) => setTimeout(resolve, everyMs))
+      await pause(everyMs)
     }
   }
   return {

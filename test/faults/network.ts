@@ -1,5 +1,6 @@
 import { vip } from '../lab/lab.js'
 import { ip } from '../lab/namespaces.js'
+import { pause } from '../lab/wait.js'
 import { type Kind, nothing, repeated } from './kind.js'
 import { ECHO_PORT } from './vipd.js'
 
@@ -36,12 +37,11 @@ export const networkKinds: readonly Kind[] = [
   {
     name: 'link flaps',
     of: ({ node }, { lab }) => {
-      const flaps = repeated(async () => {
+      return repeated(async () => {
         lab.unplug(node)
-        await new Promise((resolve) => setTimeout(resolve, 150))
+        await pause(150)
         lab.plug(node)
       }, 150)
-      return flaps
     }
   },
   {

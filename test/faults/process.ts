@@ -1,5 +1,6 @@
 import type { Child } from '../lab/child.js'
 import { freezeThreads } from '../lab/freeze.js'
+import { pause } from '../lab/wait.js'
 import { again, type Kind, repeated, signalled } from './kind.js'
 import { signalAll } from './subject.js'
 
@@ -43,7 +44,7 @@ export const processKinds: readonly Kind[] = [
     of: (master) =>
       repeated(async () => {
         signalAll(master.subject.pids(), 'SIGTERM')
-        await new Promise((resolve) => setTimeout(resolve, 300))
+        await pause(300)
         await again(master)()
       }, 1000)
   },

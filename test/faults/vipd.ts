@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { atExit } from '../lab/cleanup.js'
+import { seedInstance } from '../lab/config.js'
 import { type Lab, type LabNode, vip, vipPort } from '../lab/lab.js'
 import { Vipd, vipdProgram } from '../lab/vipd.js'
 import { pause } from '../lab/wait.js'
@@ -16,17 +17,7 @@ const DISK = '2m'
 const configOf = (lab: Lab, socket: string, priority: number): string =>
   JSON.stringify({
     admin: { socket },
-    vrrp: [
-      {
-        name: 'VI_1',
-        interface: 'bond0',
-        virtual_router_id: 88,
-        priority,
-        advert_int: 1,
-        authentication: { auth_type: 'PASS', auth_pass: '1111' },
-        virtual_ipaddress: [vip]
-      }
-    ],
+    vrrp: [seedInstance({ priority })],
     proxy: [
       {
         name: 'service',

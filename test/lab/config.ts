@@ -30,16 +30,7 @@ export function seedConfig(lab: Lab, node: LabNode, options: SeedOptions): strin
     },
     servers
   }
-  const instance = {
-    name: 'VI_1',
-    interface: 'bond0',
-    virtual_router_id: 88,
-    priority: options.priority,
-    advert_int: options.advertInt ?? 1,
-    preempt: options.preempt ?? true,
-    authentication: { auth_type: 'PASS', auth_pass: options.password ?? '1111' },
-    virtual_ipaddress: [vip]
-  }
+  const instance = { ...seedInstance(options), preempt: options.preempt ?? true }
   const config = {
     admin: { socket: socketOf(lab, node) },
     vrrp: [instance],
@@ -47,3 +38,14 @@ export function seedConfig(lab: Lab, node: LabNode, options: SeedOptions): strin
   }
   return JSON.stringify(config, null, 2)
 }
+
+/** The seed's VRRP instance. */
+export const seedInstance = (options: Pick<SeedOptions, 'priority' | 'advertInt' | 'password'>) => ({
+  name: 'VI_1',
+  interface: 'bond0',
+  virtual_router_id: 88,
+  priority: options.priority,
+  advert_int: options.advertInt ?? 1,
+  authentication: { auth_type: 'PASS', auth_pass: options.password ?? '1111' },
+  virtual_ipaddress: [vip]
+})

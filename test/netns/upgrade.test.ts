@@ -2,6 +2,7 @@ import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { seedInstance } from '../lab/config.js'
 import { Lab, vip, vipPort } from '../lab/lab.js'
 import { whyNoLab } from '../lab/packages.js'
 import { socketOf, Vipd, vipdProgram } from '../lab/vipd.js'
@@ -39,18 +40,7 @@ t.test('nothing is lost when one process follows another', { skip }, async (t) =
   const configOf = (node: typeof m1, priority: number, note = ''): string =>
     JSON.stringify({
       admin: { socket: socketOf(lab, node) },
-      vrrp: [
-        {
-          name: 'VI_1',
-          interface: 'bond0',
-          virtual_router_id: 88,
-          priority,
-          advert_int: 1,
-          authentication: { auth_type: 'PASS', auth_pass: '1111' },
-          virtual_ipaddress: [vip],
-          track_script: ['ok']
-        }
-      ],
+      vrrp: [{ ...seedInstance({ priority }), track_script: ['ok'] }],
       vrrp_script: [{ name: 'ok', script: '/bin/true', interval: 5 }],
       proxy: [
         {

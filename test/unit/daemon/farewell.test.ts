@@ -94,7 +94,7 @@ t.test('a fault that lasts ends the sessions of all its addresses, once', async 
 t.test('who ends meanwhile tells nobody later', async (t) => {
   const { clock, asked, farewell } = setUp()
   farewell.onTransition(config, { from: 'MASTER', to: 'FAULT' })
-  farewell.stop()
+  farewell.onTransition(config, { from: 'FAULT', to: 'INIT' })
   await clock.advance(60_000)
   t.same(asked, [])
 })

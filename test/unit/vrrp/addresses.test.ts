@@ -33,7 +33,15 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
   const refused: string[] = []
   const leavings: string[][] = []
   /** What is asked before addresses go; it is answered at once unless a test takes its time. */
-  const gate: { promise: Promise<void> } = { promise: Promise.resolve() }
+  let gate: Promise<void> = Promise.resolve()
+  /** @returns gives the answer */
+  const takeTime = (): (() => void) => {
+    let answer = (): void => undefined
+    gate = new Promise((resolve) => {
+      answer = resolve
+    })
+    return () => answer()
+  }
   const log = new MemoryLog(clock.now)
   const addresses = new Addresses(2, {
     kernel,
@@ -41,7 +49,7 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
     now: clock.now,
     beforeGone: async (leaving) => {
       leavings.push(leaving.map(({ address }) => address))
-      await gate.promise
+      await gate
     },
     onHeld: (fresh) => {
       heldAt.push(clock.now())
@@ -60,19 +68,16 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
     }
   }
   const did = (): string[] => kernel.operations.splice(0).map(({ op, address, index }) => `${op} ${address} ${index}`)
-  return { clock, kernel, held, heldAt, refused, addresses, log, live, did, leavings, gate }
+  return { clock, kernel, held, heldAt, refused, addresses, log, live, did, leavings, takeTime }
 }
 
 t.test('clients are told before their addresses go, and the addresses wait for it', async (t) => {
-  const { clock, addresses, did, leavings, gate } = setUp()
+  const { clock, addresses, did, leavings, takeTime } = setUp()
   addresses.want(true)
   await clock.advance(100)
   t.same(leavings, [], 'nothing goes when they come')
   did()
-  let told = (): void => undefined
-  gate.promise = new Promise((resolve) => {
-    told = resolve
-  })
+  const told = takeTime()
   addresses.want(false)
   await clock.advance(100)
   t.same(leavings, [['10.0.0.1', '10.0.0.2']])
@@ -97,14 +102,11 @@ t.test(
 )
 
 t.test('who is wanted again while clients are told keeps the addresses', async (t) => {
-  const { clock, addresses, did, gate, leavings } = setUp()
+  const { clock, addresses, did, takeTime, leavings } = setUp()
   addresses.want(true)
   await clock.advance(100)
   did()
-  let told = (): void => undefined
-  gate.promise = new Promise((resolve) => {
-    told = resolve
-  })
+  const told = takeTime()
   addresses.want(false)
   await clock.advance(100)
   addresses.want(true)
