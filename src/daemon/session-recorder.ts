@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../base/clock.js'
-import { type RootLog, Throttle } from '../base/log.js'
+import type { RootLog } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { Config, ServiceConfig } from '../config/schema.js'
 import type { DataPlaneCounters, NativeDataPlane, SessionRecord } from '../os/plane.js'
 import { sessionFields, tcplogLine } from '../proxy/session-log.js'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock, Timer } from '../base/clock.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { GlobalConfig } from '../config/global-schema.js'
 import type { SendMail } from '../os/mail.js'
 import type { NotifyCounters } from './counters.js'

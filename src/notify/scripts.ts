@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from '../base/clock.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { Run, splitCommand } from '../os/exec.js'
 import type { programProblem } from '../os/safe-program.js'
 import type { Credentials } from '../os/users.js'

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
-import { Throttle } from '../base/log.js'
 import { type SyslogEntry, type SyslogHead, syslogMessage } from '../base/syslog-message.js'
 import type { LogSink } from '../base/tee.js'
+import { Throttle } from '../base/throttle.js'
 import type { Addon } from './addon.js'
 import { type SyslogTransport, type TransportHandlers, UdpTransport, unixTransport } from './syslog-transport.js'
 

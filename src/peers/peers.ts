@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { formatHostPort, type HostPort, parseHostPort } from '../base/ip.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { PeersConfig } from '../config/schema.js'
 import { Door, REFUSALS, type Refusal } from './door.js'
 import { Link } from './link.js'

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import { parseHostPort } from '../base/ip.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import { type Clients, endpointBytes } from './message.js'
 import { endpointsOf, tickle } from './tickle.js'
 

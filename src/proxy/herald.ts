@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import { formatHostPort } from '../base/ip.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import { type CheckResult, SOCKERR } from '../health/checker.js'
 import type { DataPlaneEvent } from '../os/plane.js'
 import type { ChoiceKind } from './choice.js'

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import type { Clock, Timer } from '../base/clock.js'
 import { errnoOf, messageOf } from '../base/errors.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import { type ReadHead, readHead } from './read-head.js'
 
 /** What a process is called. */

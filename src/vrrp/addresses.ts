@@ -1,6 +1,7 @@
 import { messageOf, VipdError } from '../base/errors.js'
 import { formatPrefix } from '../base/ip.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
 import type { Netlink } from '../os/netlink.js'

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
 import type { Link } from '../os/rtnetlink.js'

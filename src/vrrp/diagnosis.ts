@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../base/clock.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { VrrpConfig } from '../config/schema.js'
 import { addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import { arpProbe, macText } from './neighbor.js'
 
 /** An ARP packet as it was heard: 1 asks, 2 answers. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Family } from '../base/ip.js'
-import { type Log, Throttle } from '../base/log.js'
+import type { Log } from '../base/log.js'
+import { Throttle } from '../base/throttle.js'
 import type { NativeVrrpSocket } from '../os/addon.js'
 import type { VrrpSocket, VrrpSocketHandlers } from '../os/raw-ip.js'
 import type { Advert, BadPacket } from './advert.js'

@@ -59,7 +59,7 @@ t.test('the imports were found', async (t) => {
   t.ok(files.length >= 50)
   t.ok(imports.length >= 150)
   t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/addresses.ts' && to === 'os/netlink.ts' && isType))
-  t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/announcer.ts' && to === 'base/log.ts' && !isType))
+  t.ok(imports.some(({ file, to, isType }) => file === 'vrrp/announcer.ts' && to === 'base/throttle.ts' && !isType))
   for (const one of imports.filter((one) => one.isOurs && one.to.endsWith('.ts') && one.to !== 'os/raw-socket.d.ts'))
     t.ok(files.includes(one.to), `${one.file} -> ${one.to}`)
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../../../src/base/clock.js'
 import { errnoOf, messageOf, VipdError } from '../../../src/base/errors.js'
-import { Throttle } from '../../../src/base/log.js'
+import { Throttle } from '../../../src/base/throttle.js'
 import { ManualClock, ManualTime } from '../../fakes/manual-clock.js'
 
 t.test('a throttle', async (t) => {

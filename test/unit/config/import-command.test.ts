@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { runImport } from '../../../src/cli/import.js'
+import { runImport } from '../../../src/cli/importing.js'
 
 const GOOD = 'listen a\n bind :1\n timeout connect 1s\n server x 10.0.0.1:1 check\n'
 
