@@ -66,8 +66,7 @@ export class Instance implements Listener, Member {
       onDue: () => this.#dispatch({ type: 'timeout', timer: 'advert', own: this.#own() }),
       onError: (error) => this.#diagnosis.notOnTime(error)
     })
-    const mayAnnounce = (): boolean => this.#isStillMaster()
-    this.#announcer = new Announcer(config.garp, { ...ports, log: this.#log, mayAnnounce })
+    this.#announcer = new Announcer(config.garp, { ...ports, log: this.#log, mayAnnounce: () => this.#isStillMaster() })
     this.#addresses = new Addresses(leaseSeconds(config), {
       kernel: ports.kernel,
       log: this.#log,
@@ -81,6 +80,7 @@ export class Instance implements Listener, Member {
       clock: ports.clock,
       lastSentAt: () => this.#voice.lastSentAt,
       advertIntMs: () => this.#setup.config.advertIntMs,
+      listen: () => ports.wire.drain(),
       mayRenew: () => this.#isStillMaster(),
       renew: () => this.#addresses.renew()
     })

@@ -6,6 +6,8 @@ export interface RenewalPorts {
   /** When the last advert of this mastership left, by whoever sent it. */
   readonly lastSentAt: () => number
   readonly advertIntMs: () => number
+  /** Reads what peers have said: a better one may be there already, and its word lie unread. May call `stop`. */
+  readonly listen: () => void
   /** Asked before each renewal that had to wait: whether the addresses are still ours. It may call `stop`. */
   readonly mayRenew: () => boolean
   readonly renew: () => void
@@ -23,7 +25,7 @@ export class Renewal {
 
   /** Renews now, unless that was a moment ago, and from then on in time. */
   go(): void {
-    const { clock, lastSentAt, advertIntMs, mayRenew, renew } = this.#ports
+    const { clock, lastSentAt, advertIntMs, listen, mayRenew, renew } = this.#ports
     if (clock.now() - this.#lastAt >= LEAST_BETWEEN_RENEWALS_MS) {
       this.#lastAt = clock.now()
       renew()
@@ -31,6 +33,7 @@ export class Renewal {
     this.#timer?.cancel()
     const next = nextRenewalAt(clock.now(), lastSentAt(), advertIntMs())
     this.#timer = clock.after(next - clock.now(), () => {
+      listen()
       if (mayRenew()) this.go()
     })
   }

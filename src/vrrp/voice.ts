@@ -32,7 +32,12 @@ export class Voice {
   constructor(ports: Pick<InstancePorts, 'wire' | 'sender' | 'id' | 'clock'>, speaker: Speaker) {
     this.#ports = ports
     this.#speaker = speaker
-    this.#beat = new Beat({ ...ports, onDue: speaker.onDue, onError: speaker.onError })
+    const onDue = (): void => {
+      // Timers run before sockets are read: a better one may have deposed this master.
+      ports.wire.drain()
+      speaker.onDue()
+    }
+    this.#beat = new Beat({ ...ports, onDue, onError: speaker.onError })
   }
 
   /** When the last advert of a mastership left, by whoever sent it. */

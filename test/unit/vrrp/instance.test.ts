@@ -267,6 +267,30 @@ t.test('a master that was stopped (SIGSTOP)', async (t) => {
   })
 })
 
+t.test('a master that was stopped for a moment, and has not read yet that a better one is there,', async (t) => {
+  for (const [what, afterMs] of [
+    ['does not renew the lease when that is due', 100],
+    ['does not renew the lease when an advert is due', 900]
+  ] as const)
+    t.test(what, async (t) => {
+      const { time, a, lan } = await aMaster()
+      const sent = lan.adverts('a').length
+      while (lan.adverts('a').length === sent) await time.advance(1)
+      await time.advance(afterMs)
+      a.clock.freeze()
+      lan.inject(advert({ priority: 254 }))
+      await time.advance(400)
+      const operations = a.kernel.operations.length
+      a.clock.thaw()
+      await time.advance(1)
+      t.equal(a.role, 'BACKUP')
+      t.same(
+        a.kernel.operations.slice(operations).map(({ op }) => op),
+        ['remove']
+      )
+    })
+})
+
 t.test('a backup that was stopped', async (t) => {
   const two = async () => {
     const one = cluster([{}, {}])
