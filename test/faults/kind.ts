@@ -10,6 +10,8 @@ export interface Kind {
   readonly ends?: boolean
   /** While it lasts two masters cannot but both believe to be master. */
   readonly parts?: boolean
+  /** While it lasts the master may not be able to do anything, and holds the address until its lease ends. */
+  readonly hangs?: boolean
   /** Of vipd alone: of a thread, a clock or a way of its own. */
   readonly ofVipd?: boolean
   of(master: Master, storm: Storm): Fault

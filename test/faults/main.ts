@@ -106,7 +106,7 @@ function report(outcome: RandomOutcome): void {
   console.log(`seed ${seed}, ${seconds} s: ${total} faults of ${Object.keys(faults).length} kinds
   visits: ${visits.ok} answered, ${visits.failed} failed, ${visits.wrong} with a wrong byte
   kept connections: ${kept.answered} words answered, ${kept.broken} times broken, ${kept.wrong} words wrong
-  without an owner for ${vacancyMs.toFixed()} ms at the longest, with two that hear each other for ${overlapMs.toFixed()} ms
+  without an owner for ${vacancyMs.toFixed()} ms at the longest, with two that hear each other for ${overlapMs.working.toFixed()} ms; one of them hung: ${overlapMs.hung.toFixed()} ms
   ${wrongs.length === 0 ? 'all as it should be' : `WRONG: ${wrongs.join('\n  WRONG: ')}`}`)
 }
 

@@ -6,9 +6,10 @@ import { signalAll } from './subject.js'
 
 /** What goes wrong with the program itself, and what an operator does to it. */
 
-function frozen(name: string, threads: RegExp): Kind {
+function frozen(name: string, threads: RegExp, hangs = false): Kind {
   return {
     name,
+    hangs,
     ofVipd: true,
     of: ({ subject }, { lab }) => {
       let freezer: Child | undefined
@@ -29,6 +30,7 @@ export const processKinds: readonly Kind[] = [
   signalled('SIGTERM', 'SIGTERM'),
   {
     name: 'SIGSTOP',
+    hangs: true,
     of: ({ subject }) => ({
       begin: () => signalAll(subject.pids(), 'SIGSTOP'),
       end: () => signalAll(subject.pids(), 'SIGCONT')
@@ -36,7 +38,7 @@ export const processKinds: readonly Kind[] = [
   },
   frozen('the data plane stands still', /^vipd-w/),
   frozen('the advert thread stands still', /^vipd-advert/),
-  frozen('the main loop stands still', /^(node|MainThread)$/),
+  frozen('the main loop stands still', /^(node|MainThread)$/, true),
   { name: 'reloads', of: ({ subject }) => repeated(() => subject.reload(), 250) },
   {
     name: 'restarts',

@@ -25,7 +25,8 @@ export interface RandomOutcome {
   readonly visits: { readonly ok: number; readonly failed: number; readonly wrong: number }
   readonly kept: { readonly answered: number; readonly broken: number; readonly wrong: number }
   readonly vacancyMs: number
-  readonly overlapMs: number
+  /** The longest, of masters that hear each other: of those that work, and of one that hung when a better one came. */
+  readonly overlapMs: { readonly working: number; readonly hung: number }
   /** What may not happen and did. */
   readonly wrongs: readonly string[]
   readonly samples: readonly Sample[]
@@ -52,7 +53,7 @@ export async function random(options: RandomOptions): Promise<RandomOutcome> {
       visits: { ok, failed, wrong },
       kept: storm.kept,
       vacancyMs: storm.vacancyMs(to),
-      overlapMs: storm.overlapMs(to),
+      overlapMs: storm.longestOverlaps(to),
       wrongs,
       samples: sampler.samples
     }

@@ -46,6 +46,7 @@ const prlimit = (pid: number, soft: string): void =>
 export const resourceKinds: readonly Kind[] = [
   {
     name: 'a twentieth of a processor',
+    hangs: true,
     of: ({ subject }) => {
       const starved = group('cpu', {
         'cpu.cfs_period_us': '100000',
@@ -119,6 +120,7 @@ export const resourceKinds: readonly Kind[] = [
   ),
   {
     name: 'SIGSTOP and SIGCONT, ten times a second',
+    hangs: true,
     of: ({ subject }) =>
       repeated(async () => {
         signalAll(subject.pids(), 'SIGSTOP')

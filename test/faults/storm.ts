@@ -5,6 +5,7 @@ import { Lab, type LabNode, vip, vipPort } from '../lab/lab.js'
 import { nowMs } from '../lab/wait.js'
 import type { Kind } from './kind.js'
 import { kinds } from './kinds.js'
+import { type Overlap, overlaps } from './overlaps.js'
 import type { Subject } from './subject.js'
 import { ECHO_PORT } from './vipd.js'
 
@@ -33,10 +34,6 @@ export interface Happened {
 
 /** Nobody has the address for at most: three adverts, the skew of the last node, its start, and what a busy machine adds. */
 const VACANCY_MS = 8000
-/** Two have it, where they hear each other: the lease. */
-const OVERLAP_MS = 700
-/** How long after the end of a partition two masters may still not have heard each other. */
-const HEALING_MS = 4500
 
 /** Three masters under load, and what goes wrong with them. */
 export class Storm {
@@ -144,49 +141,37 @@ export class Storm {
     return this.lab.owners.longestVacancy(this.began, to)
   }
 
-  /** The longest time with two owners, outside of what parts the masters from each other. */
-  overlapMs(to = nowMs()): number {
-    const parted = this.happened.filter(({ kind }) => kind.parts === true).sort((a, b) => a.from - b.from)
-    let [at, worst] = [this.began, 0]
-    for (const { from, to: until } of parted) {
-      if (from > at) worst = Math.max(worst, this.lab.owners.longestOverlap(at, from))
-      at = Math.max(at, until + HEALING_MS)
-    }
-    return at < to ? Math.max(worst, this.lab.owners.longestOverlap(at, to)) : worst
+  /** Every time that two who are not parted had the address. */
+  overlaps(to = nowMs()): Overlap[] {
+    return overlaps(this.lab.owners.holdings, this.happened, this.began, to)
+  }
+
+  /** The longest of them: of masters that work, and of one that hung when a better one came. */
+  longestOverlaps(to = nowMs()): { readonly working: number; readonly hung: number } {
+    const longest = (isHung: boolean): number =>
+      Math.max(0, ...this.overlaps(to).flatMap(({ ms, hung }) => (hung === isHung ? [ms] : [])))
+    return { working: longest(false), hung: longest(true) }
   }
 
   /** What may not happen, whatever goes wrong, and did; nothing where all is well. */
   wrongs(to = nowMs()): string[] {
-    const [vacancy, overlap, { wrong }] = [this.vacancyMs(to), this.overlapMs(to), this.tally]
+    const [vacancy, { wrong }] = [this.vacancyMs(to), this.tally]
+    const tooLong = this.overlaps(to).filter(({ ms, allowedMs }) => ms > allowedMs)
     return [
       ...(vacancy > VACANCY_MS ? [`${vacancy.toFixed()} ms without an owner`] : []),
-      ...(overlap > OVERLAP_MS
-        ? [`${overlap.toFixed()} ms with two owners that hear each other`, ...this.#overlaps(to)]
-        : []),
+      ...tooLong.map((one) => this.tell(one)),
       ...this.mishaps,
       ...(wrong > 0 ? [`${wrong} visits got a wrong byte`] : []),
       ...(this.kept.wrong > 0 ? [`${this.kept.wrong} words of kept connections came back wrong`] : [])
     ]
   }
 
-  /** When two had it for too long, and what was the case then: for who looks for the reason. */
-  #overlaps(to: number): string[] {
-    const { holdings } = this.lab.owners
-    const at = (ms: number): string => `${((ms - this.began) / 1000).toFixed(1)} s`
-    return holdings.flatMap((one, i) =>
-      holdings.slice(i + 1).flatMap((other) => {
-        const from = Math.max(one.from, other.from)
-        const until = Math.min(one.until ?? to, other.until ?? to)
-        if (one.node === other.node || until - from <= OVERLAP_MS) return []
-        const around = this.happened.filter((fault) => fault.from < until && fault.to > from - HEALING_MS)
-        const faults = around.map(
-          ({ kind, master, ...when }) => `${master} ${kind.name} ${at(when.from)}–${at(when.to)}`
-        )
-        return [
-          `  ${one.node} and ${other.node} from ${at(from)} for ${(until - from).toFixed()} ms; ${faults.join(', ')}`
-        ]
-      })
-    )
+  /** For who looks for the reason. */
+  tell({ nodes: [first, second], from, ms, allowedMs, faults }: Overlap): string {
+    const at = (time: number): string => `${((time - this.began) / 1000).toFixed(1)} s`
+    const around = faults.map((one) => `${one.master} ${one.kind.name} ${at(one.from)}–${at(one.to)}`)
+    const how = `${ms.toFixed()} ms with two owners that hear each other (${allowedMs} allowed)`
+    return `${how}: ${second} came from ${at(from)} on, ${first} had it still; ${around.join(', ')}`
   }
 
   #hear(line: string): void {
