@@ -12,7 +12,7 @@ import { inheritedSockets, Systemd } from '../os/systemd.js'
 import { Daemon, type DaemonSettings } from './daemon.js'
 import { ESTATE, isRestarting, SOCKETS } from './keeping.js'
 import { restore } from './kept.js'
-import { removeMark } from './mark.js'
+import { markFolder, removeMark } from './mark.js'
 import { Taking } from './taking.js'
 
 /** A reader of the log that hangs does not keep the process. */
@@ -69,7 +69,7 @@ export async function serve(settings: Omit<DaemonSettings, 'legacy'>, takesOver 
   blockOnPurpose(process.env['VIPD_TEST_BLOCK'])
   try {
     await daemon.start()
-    await removeMark(settings.config.admin.socket)
+    await removeMark(markFolder(process.env, settings.config.admin.socket))
   } catch (error) {
     await daemon.stop('could not start')
     throw error

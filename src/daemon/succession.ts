@@ -11,7 +11,7 @@ import type { Parts } from './build.js'
 import type { Estate } from './estate.js'
 import { give } from './giving.js'
 import { keep } from './keeping.js'
-import { leaveMark, removeMark } from './mark.js'
+import { leaveMark, markFolder, removeMark } from './mark.js'
 
 /** After everything was handed over: until the service manager has read who is in charge now, and whoever asked for it its answer. */
 const LINGER_MS = 1000
@@ -63,7 +63,7 @@ export async function succeed(path: string, sessions: number, ports: SuccessionP
 
 /**
  * Sessions, listeners and mastership wait in the service manager's store for the process that it starts next; this one is to end at once.
- * @param socket of the admin, beside which `vipd release` looks for a word
+ * @param socket of the admin: where the service has no folder of its own `vipd release` looks for a word beside it
  * @returns false: it could not be done, and all goes on here
  */
 export async function putAway(store: FdStore, socket: string, ports: SuccessionPorts): Promise<boolean> {
@@ -72,12 +72,13 @@ export async function putAway(store: FdStore, socket: string, ports: SuccessionP
     ...ports.estate(),
     places: listeners.map(({ place }) => place)
   })
+  const folder = markFolder(process.env, socket)
   try {
-    await leaveMark(socket, clock.now())
+    await leaveMark(folder, clock.now())
     const why = await keep({ addon, clock, store, plane: parts.plane, estate })
     if (why !== undefined) throw new Error(why)
   } catch (error) {
-    await removeMark(socket).catch(() => undefined)
+    await removeMark(folder).catch(() => undefined)
     log.warn({ error: messageOf(error) }, 'sessions cannot be kept over the restart')
     return false
   }

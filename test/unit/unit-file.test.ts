@@ -127,7 +127,7 @@ t.test('the unit calls commands that exist, with the configuration that the docu
   const file = '/etc/vipd/vipd.yaml'
   t.equal(one('ExecStart'), `/usr/bin/vipd run -c ${file}`)
   t.equal(one('ExecReload'), '/usr/bin/vipd reload')
-  t.equal(one('ExecStopPost'), `/usr/bin/vipd release -c ${file}`)
+  t.equal(one('ExecStopPost'), `/usr/bin/vipd release --marked -c ${file}`)
   const { runCommand } = await import('../../src/cli/run.js')
   const { reloadCommand } = await import('../../src/cli/reload.js')
   const { releaseCommand } = await import('../../src/cli/release.js')

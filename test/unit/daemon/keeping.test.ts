@@ -6,7 +6,8 @@ import { systemClock } from '../../../src/base/clock.js'
 import type { Estate } from '../../../src/daemon/estate.js'
 import { ESTATE, isRestarting, keep, SOCKETS } from '../../../src/daemon/keeping.js'
 import { restore } from '../../../src/daemon/kept.js'
-import { isMarked, KEPT_MS, leaveMark, removeMark } from '../../../src/daemon/mark.js'
+import { isMarked, KEPT_MS, leaveMark, markFolder, removeMark } from '../../../src/daemon/mark.js'
+import { keepsMarks, releaseMarked } from '../../../src/daemon/release.js'
 import { addon } from '../../../src/os/addon.js'
 import type { ExecResult } from '../../../src/os/exec.js'
 import { FdStore } from '../../../src/os/fd-store.js'
@@ -158,15 +159,38 @@ t.test('only a restart is one: a stop, another unit, no answer are not', async (
 t.test('the word to `vipd release` is good for some seconds', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const socket = join(folder, 'vipd.sock')
-  t.equal(await isMarked(socket, 1000), false)
-  await leaveMark(socket, 1000)
-  t.equal(await isMarked(socket, 1001), true)
-  t.equal(await isMarked(socket, 1000 + KEPT_MS), false)
-  t.equal(await isMarked(socket, 10), false, 'of another boot')
-  await removeMark(socket)
-  await removeMark(socket)
-  t.equal(await isMarked(socket, 1001), false)
+  t.equal(await isMarked(folder, 1000), false)
+  await leaveMark(folder, 1000)
+  t.equal(await isMarked(folder, 1001), true)
+  t.equal(await isMarked(folder, 1000 + KEPT_MS), false)
+  t.equal(await isMarked(folder, 10), false, 'of another boot')
+  await removeMark(folder)
+  await removeMark(folder)
+  t.equal(await isMarked(folder, 1001), false)
+})
+
+t.test('the word is in the folder of the service, or else beside the admin socket', async (t) => {
+  t.equal(markFolder({ RUNTIME_DIRECTORY: '/run/vipd' }, '/srv/other.sock'), '/run/vipd')
+  t.equal(markFolder({ RUNTIME_DIRECTORY: '/run/vipd:/run/second' }, '/srv/other.sock'), '/run/vipd')
+  t.equal(markFolder({ RUNTIME_DIRECTORY: '' }, '/srv/other.sock'), '/srv')
+  t.equal(markFolder({}, '/srv/other.sock'), '/srv')
+})
+
+t.test('without the configuration addresses are released where the mark alone tells, and nowhere else', async (t) => {
+  t.same(
+    ['6.18.5', '6.1.0-18-amd64', '5.18.0', '5.17.9', '5.14.0-427.el9.x86_64', '4.19.0', 'nonsense'].map(keepsMarks),
+    [true, true, true, false, false, false, false]
+  )
+  t.equal(
+    await releaseMarked({}, '6.18.5'),
+    undefined,
+    'no folder of a service: a restart could not be told from a crash'
+  )
+  t.equal(await releaseMarked({ RUNTIME_DIRECTORY: '/run/vipd' }, '5.14.0'), undefined)
+  const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  await leaveMark(folder, systemClock.now())
+  t.same(await releaseMarked({ RUNTIME_DIRECTORY: folder }, '6.18.5'), [], 'the next process is to find its addresses')
 })
 
 t.test('the store is there where the unit says so; it is spoken to as systemd wants it', async (t) => {
