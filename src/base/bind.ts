@@ -45,7 +45,8 @@ export function formatBind(bind: Bind): string {
   }
 }
 
-const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
+/** Every address of its family. */
+export const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
 
 /** Whether it takes connections to one of these addresses: it listens there, or on every address of that family. */
 export const listensOn = (bind: Bind, addresses: ReadonlySet<string>): boolean =>

@@ -3,12 +3,12 @@ import type { Status } from '../admin/status.js'
 import { parseDuration } from '../base/duration.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import { columns } from './columns.js'
-import { leftOf, waitForDrain } from './drain.js'
+import { leftOf, waitHere } from './drain.js'
 import { EXIT } from './exit.js'
 import { misuse, serverNameOf } from './names.js'
 import { socketOption } from './options.js'
 import { weightOf } from './service-table.js'
-import { ago, printable, wrap } from './text.js'
+import { ago, printable, span, wrap } from './text.js'
 
 interface ServerOptions {
   readonly socket: string
@@ -63,18 +63,19 @@ export const serverCommand: CommandModule<object, ServerOptions> = {
     const { status, detail } = await postServer(socket, name, order)
     process.stdout.write(`${server}: ${status}${detail === '' ? '' : `, ${printable(detail)}`}\n`)
     if (wait !== true) return
-    const { setTimeout: sleep } = await import('node:timers/promises')
-    const why = await waitForDrain(server, timeoutMs, {
-      left: async () => leftOf(await getStatus(socket), name),
-      now: () => performance.now(),
-      sleep,
-      write: (text) => void process.stdout.write(text),
-      isTerminal: process.stdout.isTTY === true
-    })
-    if (why === undefined) return
-    process.stderr.write(`vipd: ${why}\n`)
+    const drained = await waitHere(timeoutMs, async () => leftOf(await getStatus(socket), name))
+    if (drained.kind === 'drained') return
+    process.stderr.write(
+      `vipd: ${drained.kind === 'over' ? drained.why : drainsOn(server, timeoutMs, drained.words)}\n`
+    )
     process.exitCode = EXIT.failed
   }
+}
+
+/** @param words how many sessions are left */
+export function drainsOn(server: string, timeoutMs: number, words: string): string {
+  const after = `${words} after ${span(Math.round(timeoutMs / 1000))}, ${server} drains on`
+  return `${after}: \`vipd sessions --server ${server}\` shows them, \`vipd sessions kill --server ${server}\` ends them`
 }
 
 /** What two words ask for, or what is wrong with them. */

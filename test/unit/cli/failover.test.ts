@@ -33,6 +33,49 @@ t.test('waits until another node is master, and says which', async (t) => {
   t.strictSame(asked, [{ instance: null, forMs: 600_000 }])
 })
 
+t.test('--drain waits until the addresses have no session left, or that long', async (t) => {
+  const asked: FailoverQuery[] = []
+  let [open, orderedAt, isBackup] = [2, -1, false]
+  const socket = await serve(t, {
+    failover: (query) => {
+      asked.push(query)
+      orderedAt = open
+      isBackup = true
+      return { ok: true, instances: ['VI_1'] }
+    },
+    status: async () => {
+      const now = isBackup ? backup(status()) : status()
+      const current = Math.max(0, open--)
+      return { ...now, proxy: now.proxy.map((one) => ({ ...one, sessions: { ...one.sessions, current } })) }
+    }
+  })
+  t.match(await vipd('failover', '--drain', '1m', '--socket', socket), {
+    code: 0,
+    out: /^2 sessions left\n1 session left\n0 sessions left\nVI_1: 10\.0\.0\.2 is master/
+  })
+  t.ok(orderedAt < 0, 'ordered when none was left')
+  open = 1000
+  isBackup = false
+  t.match(await vipd('failover', '--drain', '100ms', '--socket', socket), {
+    code: 0,
+    out: /\n999 sessions left after 100ms, reset when the address goes\nVI_1: /
+  })
+  t.equal(asked.length, 2)
+  const wrong = [
+    [['--drain', 'soon'], /--drain must be a duration/],
+    [['--drain', '2d'], /--drain must be a duration/],
+    [['--drain', '5s', '--back'], /--drain does not belong to --back/]
+  ] as const
+  for (const [words, err] of wrong)
+    t.match(await vipd('failover', ...words, '--socket', socket), { code: 2, err }, words.join(' '))
+  t.match(
+    await vipd('failover', 'VI_9', '--drain', '1m', '--socket', socket),
+    { code: 0 },
+    'the daemon says what it knows'
+  )
+  t.equal(asked.length, 3)
+})
+
 t.test('--back ends it at once', async (t) => {
   const { socket, asked } = await daemon(t, 0)
   t.match(await vipd('failover', 'VI_1', '--back', '--socket', socket), {

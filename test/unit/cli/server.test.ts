@@ -2,9 +2,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Status } from '../../../src/admin/status.js'
-import { type Left, leftOf, waitForDrain } from '../../../src/cli/drain.js'
+import { type Left, leftAt, leftOf, waitForDrain } from '../../../src/cli/drain.js'
 import { serverNameOf } from '../../../src/cli/names.js'
-import { orderOf, serverLines } from '../../../src/cli/server.js'
+import { drainsOn, orderOf, serverLines } from '../../../src/cli/server.js'
 import { NOW, status } from '../../fakes/status.js'
 import { serve, vipd } from './vipd.js'
 
@@ -64,7 +64,7 @@ t.test('what is left of a drain', async (t) => {
 /** Waits with what is left at each look, a second apart. */
 async function wait(looks: readonly Left[], timeoutMs: number, isTerminal: boolean) {
   let [now, at, out] = [0, 0, '']
-  const why = await waitForDrain('api/a1', timeoutMs, {
+  const drained = await waitForDrain(timeoutMs, {
     left: async () => looks[Math.min(at++, looks.length - 1)] ?? { kind: 'sessions', count: 0 },
     now: () => now,
     sleep: async (ms) => {
@@ -75,18 +75,34 @@ async function wait(looks: readonly Left[], timeoutMs: number, isTerminal: boole
     },
     isTerminal
   })
-  return { why, out, now }
+  return { drained, out, now }
 }
 const left = (count: number): Left => ({ kind: 'sessions', count })
 
+t.test('what is left at the addresses of an instance: of the services that listen there, or everywhere', async (t) => {
+  const [vrrp, proxy] = [status().vrrp, status().proxy]
+  const at = (bind: string, names = ['VI_1']): Left =>
+    leftAt({ vrrp, proxy: proxy.map((one) => ({ ...one, bind: [bind] })) }, names)
+  const all = proxy[0]?.sessions.current
+  t.ok(all !== undefined && all > 0)
+  for (const bind of ['10.32.255.99:8443', '0.0.0.0:8443', '[::]:8443'])
+    t.strictSame(at(bind), { kind: 'sessions', count: all }, bind)
+  for (const bind of ['10.32.255.9:8443', '10.32.137.20:8443', 'unix@/run/api.sock'])
+    t.strictSame(at(bind), { kind: 'sessions', count: 0 }, bind)
+  t.strictSame(at('10.32.255.99:8443', []), { kind: 'sessions', count: 0 })
+  const six = vrrp.map((one) => ({ ...one, virtual_ipaddress: [{ address: 'fd00::99/128', held: true }] }))
+  const service = proxy.map((one) => ({ ...one, bind: ['[fd00::99]:8443'] }))
+  t.strictSame(leftAt({ vrrp: six, proxy: service }, ['VI_1']), { kind: 'sessions', count: all })
+})
+
 t.test('a drain is waited for until nothing is left', async (t) => {
   t.strictSame(await wait([left(3), left(3), left(1), left(0)], 60_000, false), {
-    why: undefined,
+    drained: { kind: 'drained' },
     out: '3 sessions left\n1 session left\n0 sessions left\n',
     now: 3000
   })
   t.strictSame(await wait([left(2), left(0)], 60_000, true), {
-    why: undefined,
+    drained: { kind: 'drained' },
     out: '\r\x1b[K2 sessions left\r\x1b[K0 sessions left\n',
     now: 1000
   })
@@ -95,12 +111,13 @@ t.test('a drain is waited for until nothing is left', async (t) => {
 t.test('and not for ever, nor when it is over', async (t) => {
   const late = await wait([left(2)], 2500, false)
   t.equal(late.now, 2500)
+  t.strictSame(late.drained, { kind: 'late', words: '2 sessions left' })
   t.equal(
-    late.why,
+    drainsOn('api/a1', 2500, '2 sessions left'),
     '2 sessions left after 3s, api/a1 drains on: `vipd sessions --server api/a1` shows them, `vipd sessions kill --server api/a1` ends them'
   )
   const over: Left = { kind: 'over', why: 'it is ready' }
-  t.match(await wait([left(2), over], 60_000, true), { why: 'it is ready', out: /left\n$/ })
+  t.match(await wait([left(2), over], 60_000, true), { drained: over, out: /left\n$/ })
 })
 
 t.test('orders of the program', { jobs: 2 }, async (t) => {
