@@ -91,15 +91,18 @@ std::optional<PublishError> DataPlane::publish(std::unique_ptr<Table> table) {
     mail.table = service.table;
     mail.kill = kill;
     for (const auto& group : service.listeners) mail.live.push_back(group->id);
-    for (Opened& one : opened) mail.opened.push_back({one.group, std::move(one.fds[i])});
+    for (Opened& one : opened) {
+      for (std::size_t fd = i; fd < one.fds.size(); fd += workers) mail.opened.push_back({one.group, std::move(one.fds[fd])});
+    }
     plane_.workers[i]->post(std::move(mail));
   }
   return std::nullopt;
 }
 
 Result<DataPlane::Opened> DataPlane::open(const ListenerSpec& spec, const Table& table, bool ours) {
-  if (std::vector<Fd> fds = take_offer(spec, table); !fds.empty()) {
-    return Opened{std::make_shared<ListenerGroup>(++last_group_, spec, std::nullopt), std::move(fds)};
+  if (std::optional<OpenedListeners> offered = take_offer(spec, table)) {
+    auto& [fds, file] = *offered;
+    return Opened{std::make_shared<ListenerGroup>(++last_group_, spec, std::move(file)), std::move(fds)};
   }
   if (Status taken = check_free(spec, table.id, ours)) return *taken;
   Result<OpenedListeners> made =
@@ -128,28 +131,44 @@ Status DataPlane::check_free(const ListenerSpec& spec, std::uint16_t service, bo
 
 void DataPlane::offer(const std::string& place, Fd fd) { offered_[place].push_back(std::move(fd)); }
 
-// One for each worker: where there are more workers than sockets some share one. Where there are fewer, what waits in the
-// queues of the others is reset.
-std::vector<Fd> DataPlane::take_offer(const ListenerSpec& spec, const Table& table) {
-  const auto found = spec.kind == ListenerSpec::Kind::tcp ? offered_.find(spec.place()) : offered_.end();
-  if (found == offered_.end()) return {};
-  std::vector<Fd> fds = std::move(found->second);
+// At least one for each worker: where there are more workers than sockets some share one. Where there are fewer, some have
+// several, for clients wait in the queue of each.
+std::optional<OpenedListeners> DataPlane::take_offer(const ListenerSpec& spec, const Table& table) {
+  const bool is_inherited = spec.kind == ListenerSpec::Kind::inherited;
+  const auto found = is_inherited ? offered_.end() : offered_.find(spec.place());
+  if (found == offered_.end()) return std::nullopt;
+  OpenedListeners taken{std::move(found->second), std::nullopt};
   offered_.erase(found);
+  if (spec.kind == ListenerSpec::Kind::unix_socket) {
+    std::optional<UnixFile> file = claim_unix(spec.path);
+    if (!file) return std::nullopt;
+    taken.file.emplace(std::move(*file));
+  }
+  std::vector<Fd>& fds = taken.fds;
   const std::size_t given = fds.size();
   for (std::size_t i = given; i < plane_.workers.size(); ++i) {
     fds.emplace_back(::fcntl(fds[i % given].get(), F_DUPFD_CLOEXEC, 3));
-    if (!fds.back().open()) return {};
+    if (!fds.back().open()) return std::nullopt;
   }
-  fds.resize(plane_.workers.size());
+  if (spec.shared()) fds.resize(plane_.workers.size());  // all of them are one socket
   for (const Fd& fd : fds) {
     tune_socket(fd.get(), table.sockets, false);
     ::listen(fd.get(), table.backlog);
   }
-  return fds;
+  return taken;
+}
+
+void DataPlane::close_offers() noexcept {
+  const std::string unix_place = "unix@";
+  for (const auto& [place, fds] : offered_) {
+    if (place.starts_with(unix_place)) remove_unix(place.substr(unix_place.size()));
+  }
+  offered_.clear();
 }
 
 // In turn, whatever worker had them.
 void DataPlane::adopt(std::vector<Adoption>&& sessions) {
+  is_given_away_ = false;
   std::vector<std::vector<Adoption>> parts(plane_.workers.size());
   for (std::size_t i = 0; i < sessions.size(); ++i) parts[i % parts.size()].push_back(std::move(sessions[i]));
   if (stopped_) return;
@@ -173,6 +192,7 @@ void DataPlane::withdraw(std::uint16_t id, bool close_sessions) {
 
 void DataPlane::ask(const std::shared_ptr<SessionQuery>& query) {
   if (stopped_) return;
+  if (query->hands_over) is_given_away_ = true;
   for (const auto& worker : plane_.workers) worker->post(query);
 }
 
@@ -191,6 +211,13 @@ void DataPlane::retire(std::vector<std::shared_ptr<ListenerGroup>>& listeners) {
 void DataPlane::stop() noexcept {
   if (stopped_) return;
   stopped_ = true;
+  if (is_given_away_) {
+    for (const auto& [id, service] : services_) {
+      for (const auto& group : service.listeners) {
+        if (group->file) group->file->leave();
+      }
+    }
+  }
   for (const auto& worker : plane_.workers) worker->request_stop();
   for (const auto& worker : plane_.workers) worker->stop();
   for (auto& [id, service] : services_) service.listeners.clear();  // the names of unix sockets go with them

@@ -39,7 +39,7 @@ class DataPlane {
   // Listening sockets of another process, by place: the next listener there takes them instead of opening its own.
   void offer(const std::string& place, Fd fd);
   // Whatever is still offered is not needed.
-  void close_offers() noexcept { offered_.clear(); }
+  void close_offers() noexcept;
   // Sessions of another process, or our own that it did not take after all: records of hand_over with their descriptors.
   // Listeners are accepted from again.
   void adopt(std::vector<Adoption>&& sessions);
@@ -58,13 +58,13 @@ class DataPlane {
  private:
   struct Opened {
     std::shared_ptr<ListenerGroup> group;
-    std::vector<Fd> fds;  // one per worker
+    std::vector<Fd> fds;  // in turn for the workers; at least one each
   };
 
   DataPlane(const PlaneOptions& options, EventSink& sink);
   // `ours`: an overlapping listener of the same table is already open.
   [[nodiscard]] Result<Opened> open(const ListenerSpec& spec, const Table& table, bool ours);
-  [[nodiscard]] std::vector<Fd> take_offer(const ListenerSpec& spec, const Table& table);
+  [[nodiscard]] std::optional<OpenedListeners> take_offer(const ListenerSpec& spec, const Table& table);
   [[nodiscard]] Status check_free(const ListenerSpec& spec, std::uint16_t service, bool ours) const noexcept;
   void retire(std::vector<std::shared_ptr<ListenerGroup>>& listeners);
 
@@ -73,6 +73,7 @@ class DataPlane {
   std::vector<std::weak_ptr<ListenerGroup>> retired_;  // until the workers have closed them
   std::map<std::string, std::vector<Fd>> offered_;
   std::uint64_t last_group_ = 0;
+  bool is_given_away_ = false;  // to another process, unless it is adopted again
   bool stopped_ = false;
 };
 

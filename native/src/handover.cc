@@ -54,6 +54,37 @@ std::uint32_t append_flow(std::vector<std::uint8_t>& to, Flow& flow) {
   return static_cast<std::uint32_t>(got);
 }
 
+// 2: bound to the very same name, 1: a listener for every address of that port, 0: another's.
+int likeness(int client, const Listener& listener) noexcept {
+  sockaddr_storage ours{};
+  sockaddr_storage theirs{};
+  socklen_t our_size = sizeof ours;
+  socklen_t their_size = sizeof theirs;
+  if (::getsockname(client, reinterpret_cast<sockaddr*>(&ours), &our_size) != 0) return 0;
+  if (::getsockname(listener.fd.get(), reinterpret_cast<sockaddr*>(&theirs), &their_size) != 0) return 0;
+  if (ours.ss_family == AF_UNIX) return our_size == their_size && std::memcmp(&ours, &theirs, our_size) == 0 ? 2 : 0;
+  const Address local = Address::from_kernel(ours);
+  const Address place = Address::from_kernel(theirs);
+  if (local == place) return 2;
+  const bool same_family = local.family() == place.family() || listener.group->spec.v4v6;
+  return place.is_ip() && place.wildcard() && local.port() == place.port() && same_family ? 1 : 0;
+}
+
+// Of a session that is adopted: the listener of which it holds a slot, for no record says it.
+std::shared_ptr<ListenerGroup> group_of(const LocalService& service, int client) noexcept {
+  std::shared_ptr<ListenerGroup> found;
+  int most = 0;
+  for (const auto& listener : service.listeners) {
+    const Listener& socket = listener->socket;
+    if (socket.group->maxconn.load(std::memory_order_relaxed) == 0) continue;
+    const int like = likeness(client, socket);
+    if (like <= most) continue;
+    most = like;
+    found = socket.group;
+  }
+  return found;
+}
+
 void hold(Flow& flow, const std::uint8_t* bytes, std::uint32_t size) {
   if (size > 0) Pump::prepend(flow, bytes, size);
 }
@@ -104,10 +135,11 @@ void Worker::hand_over(SessionQuery& query) {
   for (const auto& [id, service] : services_) {
     for (const auto& listener : service->listeners) {
       poll(*listener);
-      const ListenerSpec& spec = listener->socket.group->spec;
-      if (spec.kind != ListenerSpec::Kind::tcp) continue;
+      const ListenerGroup& group = *listener->socket.group;
+      // The daemon itself has what was inherited. A unix socket whose name is another's by now nobody can reach.
+      if (group.spec.kind == ListenerSpec::Kind::inherited || (group.file && !group.file->is_there())) continue;
       Fd copy{::fcntl(listener->socket.fd.get(), F_DUPFD_CLOEXEC, 3)};
-      if (copy.open()) part.listeners.push_back({spec.place(), std::move(copy)});
+      if (copy.open()) part.listeners.push_back({group.spec.place(), std::move(copy)});
     }
   }
   slab_.each([&](Session& session) { give_away(session, part); });
@@ -207,6 +239,10 @@ void Worker::adopt(Adoption& one) {
   service.state->slots.take();
   plane_.slots.take();
   Session& session = slab_.take();
+  if (const auto group = group_of(service, one.descriptors[kClient].get()); group != nullptr) {
+    group->slots.take();
+    session.more().group = group;
+  }
   session.id = ++last_session_ * kMostWorkers + index_;
   session.service = &service;
   session.backend = backend;

@@ -53,13 +53,13 @@ struct ListenerSpec {
   [[nodiscard]] std::string place() const { return interface.empty() ? text() : text() + "%" + interface; }
 };
 
-// Descriptors of listening sockets, one per worker.
+// Descriptors of listening sockets, in turn for the workers; at least one each.
 struct OpenedListeners {
   std::vector<Fd> fds;
   std::optional<UnixFile> file;  // of a unix socket
 };
 
-// One place a service listens on: one descriptor per worker. Alive as long as any of them is.
+// One place a service listens on: every worker has a descriptor. Alive as long as any of them is.
 struct ListenerGroup {
   ListenerGroup(std::uint64_t number, const ListenerSpec& wanted, std::optional<UnixFile>&& name)
       : id(number), file(std::move(name)), spec(wanted) {}

@@ -1,4 +1,4 @@
-// Node's thread, but for ~UnixFile(). Listening sockets with a name in the file system.
+// Node's thread, but for ~UnixFile() and is_there(). Listening sockets with a name in the file system.
 #include "unix_listener.h"
 
 #include <sys/socket.h>
@@ -65,6 +65,16 @@ void UnixFile::set_mode(int mode) const noexcept {
   if (is_ours()) ::chmod(path_.c_str(), static_cast<mode_t>(mode));
 }
 
+bool UnixFile::is_there() const noexcept {
+  const std::lock_guard hold(places().lock);
+  return is_ours();
+}
+
+void UnixFile::leave() const noexcept {
+  const std::lock_guard hold(places().lock);
+  if (is_ours()) places().claims.erase(path_);
+}
+
 // The lock of the places is held. Another process may have taken the place too.
 bool UnixFile::is_ours() const noexcept {
   struct stat found {};
@@ -107,6 +117,21 @@ Result<UnixListener> open_unix(const std::string& path, int mode, int backlog) {
   const std::uint64_t claim = ++all.last;
   all.claims[path] = claim;
   return UnixListener{UnixFile{path, made.st_dev, made.st_ino, claim}, std::move(fd)};
+}
+
+std::optional<UnixFile> claim_unix(const std::string& path) {
+  struct stat found {};
+  Places& all = places();
+  const std::lock_guard hold(all.lock);
+  if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return std::nullopt;
+  const std::uint64_t claim = ++all.last;
+  all.claims[path] = claim;
+  return UnixFile{path, found.st_dev, found.st_ino, claim};
+}
+
+void remove_unix(const std::string& path) noexcept {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(path.c_str());
 }
 
 }  // namespace vipd

@@ -1,4 +1,4 @@
-// Node's thread, but for ~UnixFile(). Listening sockets with a name in the file system.
+// Node's thread, but for ~UnixFile() and is_there(). Listening sockets with a name in the file system.
 #pragma once
 
 #include <sys/types.h>
@@ -30,6 +30,10 @@ class UnixFile {
 
   // Who may connect from now on. −1: whoever may now.
   void set_mode(int mode) const noexcept;
+  // Nobody else has put his own socket there.
+  [[nodiscard]] bool is_there() const noexcept;
+  // It outlives this object: another process has the socket.
+  void leave() const noexcept;
 
  private:
   [[nodiscard]] bool is_ours() const noexcept;
@@ -50,5 +54,10 @@ struct UnixListener {
 [[nodiscard]] Status probe_unix(const std::string& path) noexcept;
 // Takes the place over from whoever has it: made beside it, complete, and renamed. `mode` −1: as the umask has it.
 [[nodiscard]] Result<UnixListener> open_unix(const std::string& path, int mode, int backlog);
+
+// Of a socket that another process has given us. None: what is at the path is no socket.
+[[nodiscard]] std::optional<UnixFile> claim_unix(const std::string& path);
+// What nobody listens to any more.
+void remove_unix(const std::string& path) noexcept;
 
 }  // namespace vipd

@@ -73,11 +73,3 @@ export async function waitForDrain(timeoutMs: number, ports: WaitPorts): Promise
     await ports.sleep(Math.min(LOOK_MS, restMs))
   }
 }
-
-/** By the daemon's status, on this terminal. */
-export async function waitHere(timeoutMs: number, left: () => Promise<Left>): Promise<Drained> {
-  const { setTimeout: sleep } = await import('node:timers/promises')
-  const write = (text: string): void => void process.stdout.write(text)
-  const isTerminal = process.stdout.isTTY === true
-  return waitForDrain(timeoutMs, { left, now: () => performance.now(), sleep, write, isTerminal })
-}

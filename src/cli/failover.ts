@@ -1,10 +1,11 @@
 import type { CommandModule } from 'yargs'
 import type { Status } from '../admin/status.js'
 import { formatDuration, parseDuration } from '../base/duration.js'
-import { leftAt, waitHere } from './drain.js'
+import { leftAt } from './drain.js'
 import { EXIT } from './exit.js'
 import { misuse } from './names.js'
 import { socketOption } from './options.js'
+import { waitHere } from './wait-here.js'
 
 const LOOK_MS = 100
 /** A peer of another make waits for three intervals and its skew, at the longest usual interval. */

@@ -3,12 +3,13 @@ import type { Status } from '../admin/status.js'
 import { parseDuration } from '../base/duration.js'
 import type { ServerOrder } from '../proxy/orders.js'
 import { columns } from './columns.js'
-import { leftOf, waitHere } from './drain.js'
+import { leftOf } from './drain.js'
 import { EXIT } from './exit.js'
 import { misuse, serverNameOf } from './names.js'
 import { socketOption } from './options.js'
 import { weightOf } from './service-table.js'
 import { ago, printable, span, wrap } from './text.js'
+import { waitHere } from './wait-here.js'
 
 interface ServerOptions {
   readonly socket: string

@@ -14,18 +14,20 @@ import type { NativeDataPlane } from '../os/plane.js'
 import { openVrrpSocket } from '../os/raw-ip.js'
 import { VIPD_PROTOCOL } from '../os/rtnetlink.js'
 import { programProblem } from '../os/safe-program.js'
+import type { InheritedSockets } from '../proxy/listeners.js'
 import { ArpHub } from './arp-hub.js'
 import { Away } from './away.js'
 import { Election, virtualAddresses } from './election.js'
-import type { Estate } from './estate.js'
 import { Farewell } from './farewell.js'
 import { Forwarding } from './forwarding.js'
+import { inheritedOf } from './inherited.js'
 import { Narrator } from './narrator.js'
 import { makeProxy } from './proxy-parts.js'
 import { Pulse } from './pulse.js'
 import { ScriptUsers } from './script-users.js'
 import type { Services } from './services.js'
 import { type Serving, servingFor } from './serving.js'
+import type { Legacy } from './taking.js'
 import { makeTrackers } from './track-makers.js'
 import type { Trackers } from './trackers.js'
 
@@ -49,6 +51,8 @@ export interface Parts {
   readonly narrator: Narrator
   readonly services: Services
   readonly plane: NativeDataPlane
+  /** What the service manager handed over, to this process or to one before it. */
+  readonly inherited: InheritedSockets
   readonly prober: NativeProber
   readonly probes: Probes
   /** null: the main loop sends adverts itself. */
@@ -66,8 +70,9 @@ export interface Parts {
   look(interfaces: readonly string[]): Promise<void>
 }
 
-/** Makes the real objects. Nothing is started. @param estate what the process before this one knew */
-export function build(config: Config, { addon, clock, log, onHeld }: Ports, estate?: Estate): Parts {
+/** Makes the real objects. Nothing is started. @param legacy what the process before this one had */
+export function build(config: Config, { addon, clock, log, onHeld }: Ports, legacy?: Legacy): Parts {
+  const estate = legacy?.estate
   const today = (): Date => new Date()
   const history = new History()
   const forwarding = new Forwarding()
@@ -77,9 +82,10 @@ export function build(config: Config, { addon, clock, log, onHeld }: Ports, esta
     () => election.refresh(),
     (error) => log.error({ error: messageOf(error) }, 'netlink cannot be read')
   )
+  const inherited = inheritedOf(config, legacy)
   const { plane, prober, probes, services, capacity } = makeProxy(
     config,
-    { addon, clock, log, users, history, today },
+    { addon, clock, log, users, history, today, inherited },
     () => election.refresh()
   )
   const user = () => users.scripts
@@ -142,6 +148,7 @@ export function build(config: Config, { addon, clock, log, onHeld }: Ports, esta
     narrator,
     services,
     plane,
+    inherited,
     prober,
     probes,
     sender,

@@ -93,11 +93,8 @@ export class Daemon implements Control {
     this.#ports = ports
     this.#systemd = ports.systemd
     requireCapabilities(settings.config, ports.addon.missingCapabilities())
-    this.#parts = build(
-      settings.config,
-      { ...ports, onHeld: (addresses) => this.#peering.held(addresses) },
-      settings.legacy?.estate
-    )
+    const onHeld = (addresses: readonly string[]): void => this.#peering.held(addresses)
+    this.#parts = build(settings.config, { ...ports, onHeld }, settings.legacy)
     const { services, plane, history } = this.#parts
     this.#peering = new Peering({ ...ports, plane, version: settings.version, status: () => this.status() })
     this.#operator = new Operator({ ...ports, services, plane, history, today: () => new Date() })

@@ -3,6 +3,9 @@ import type { ServiceEstate } from '../proxy/estate.js'
 /** What is said between the two processes; who speaks another one is not understood. */
 export const FORMAT = 1
 
+/** Begins the place of a socket that came from the service manager; its name follows. */
+export const INHERITED = 'inherited '
+
 /** What a process leaves to the one that takes over, besides sockets. As JSON. */
 export interface Estate {
   readonly version: string
@@ -11,7 +14,7 @@ export interface Estate {
   readonly masters: readonly Mastership[]
   /** Instances that stay away on purpose. Absent: of a version that did not say. */
   readonly away?: readonly Absence[]
-  /** Where it listens, in the order of the descriptors, which come before those of sessions. */
+  /** Where it listens, and what it was handed itself, in the order of the descriptors, which come before those of sessions. */
   readonly places: readonly string[]
 }
 

@@ -9,6 +9,8 @@ export interface GivingPorts {
   readonly addon: Pick<Addon, 'closeDescriptors' | 'handoverFormat'>
   readonly clock: Pick<Clock, 'now' | 'after'>
   readonly plane: Pick<NativeDataPlane, 'handOver' | 'adopt'>
+  /** What came from the service manager: it goes along, and stays open here. */
+  readonly inherited: readonly number[]
   /** What is left besides sockets, as it is at that moment. */
   readonly estate: (handed: HandedPlane) => Estate
 }
@@ -52,7 +54,8 @@ export async function give(successor: Successor, ports: GivingPorts, letGo: () =
     const until = ports.clock.now() + STILL_MS
     const leftMs = (): number => Math.max(0, until - ports.clock.now())
     const estate = Buffer.from(JSON.stringify(ports.estate(handed)))
-    const descriptors = [...handed.listeners.map(({ descriptor }) => descriptor), ...handed.descriptors]
+    const listeners = handed.listeners.map(({ descriptor }) => descriptor)
+    const descriptors = [...listeners, ...ports.inherited, ...handed.descriptors]
     const sizes = { estateBytes: estate.length, sessionBytes: handed.sessions.length, descriptors: descriptors.length }
     await channel.tell({ type: 'estate', ...sizes }, leftMs())
     await channel.pour(Buffer.concat([estate, handed.sessions]), descriptors, leftMs())
@@ -72,7 +75,7 @@ export async function give(successor: Successor, ports: GivingPorts, letGo: () =
 }
 
 /** Sessions stand still from when this resolves. Rejects where the data plane does not answer: should it do so later, all is taken back. */
-export function handOver({ plane, clock, addon }: Omit<GivingPorts, 'estate'>): Promise<HandedPlane> {
+export function handOver({ plane, clock, addon }: Omit<GivingPorts, 'estate' | 'inherited'>): Promise<HandedPlane> {
   return new Promise((resolve, reject) => {
     let isLate = false
     const timer = clock.after(STILL_MS, () => {

@@ -8,7 +8,7 @@ import { run, splitCommand } from '../os/exec.js'
 import { icmpOpener } from '../os/icmp.js'
 import type { NativeDataPlane } from '../os/plane.js'
 import { programProblem } from '../os/safe-program.js'
-import { inheritedSockets } from '../os/systemd.js'
+import type { InheritedSockets } from '../proxy/listeners.js'
 import { type Capacity, capacityFor } from './host.js'
 import { proxyLog } from './proxy-log.js'
 import type { ScriptUsers } from './script-users.js'
@@ -21,6 +21,7 @@ interface ProxyPorts {
   readonly users: ScriptUsers
   readonly history: History
   readonly today: () => Date
+  readonly inherited: InheritedSockets
 }
 
 /** The half of the daemon that carries connections. */
@@ -34,7 +35,7 @@ export interface ProxyParts {
 
 /** Makes the data plane, the probes and the services of a configuration. @param onChange what they can do for clients may be another */
 export function makeProxy(config: Config, ports: ProxyPorts, onChange: () => void): ProxyParts {
-  const { addon, clock, log, users, history, today } = ports
+  const { addon, clock, log, users, history, today, inherited } = ports
   const capacity = capacityFor(config, addon)
   const { threads, fits, pipes } = capacity
   const plane = new addon.DataPlane({ threads, mode: 'hybrid', maxconn: Math.max(1, fits), pipes }, (event) =>
@@ -50,7 +51,6 @@ export function makeProxy(config: Config, ports: ProxyPorts, onChange: () => voi
     programProblem: (program) => programProblem(program),
     credentialsOf: (user) => users.of(user)
   })
-  const inherited = inheritedSockets(process.env, process.pid)
   // Programs that are run must not keep the listeners of others open.
   if (inherited.size > 0) addon.closeOnExec()
   const services = new Services(fits, {

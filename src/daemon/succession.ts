@@ -8,7 +8,7 @@ import type { HandedPlane } from '../os/plane.js'
 import { type Successor, startSuccessor } from '../os/successor.js'
 import type { Systemd } from '../os/systemd.js'
 import type { Parts } from './build.js'
-import type { Estate } from './estate.js'
+import { type Estate, INHERITED } from './estate.js'
 import { give } from './giving.js'
 import { keep } from './keeping.js'
 import { leaveMark, markFolder, removeMark } from './mark.js'
@@ -44,11 +44,15 @@ export async function succeed(path: string, sessions: number, ports: SuccessionP
   }
   const { pid } = successor
   log.info({ pid, sessions }, 'handing over to another process')
+  const inherited = [...parts.inherited]
+    .flatMap(([name, all]) => all.map((descriptor) => ({ name, descriptor })))
+    .filter(({ descriptor }) => addon.identityOf(descriptor) !== '')
   const estate = ({ listeners }: HandedPlane): Estate => ({
     ...ports.estate(),
-    places: listeners.map(({ place }) => place)
+    places: [...listeners.map(({ place }) => place), ...inherited.map(({ name }) => INHERITED + name)]
   })
-  const given = await give(successor, { addon, clock, plane: parts.plane, estate }, () => letGo(pid, ports))
+  const giving = { addon, clock, plane: parts.plane, inherited: inherited.map(({ descriptor }) => descriptor), estate }
+  const given = await give(successor, giving, () => letGo(pid, ports))
   if (!given.ok) {
     log.error({ pid, error: given.error }, 'handing over failed')
     return given

@@ -3,7 +3,8 @@ import { VipdError } from '../base/errors.js'
 import type { Addon } from '../os/addon.js'
 import { Channel } from '../os/channel.js'
 import type { NativeDataPlane } from '../os/plane.js'
-import { type Announced, type Estate, FORMAT, wordOf } from './estate.js'
+import type { InheritedSockets } from '../proxy/listeners.js'
+import { type Announced, type Estate, FORMAT, INHERITED, wordOf } from './estate.js'
 
 const ESTATE_MS = 10_000
 const GO_MS = 10_000
@@ -67,8 +68,20 @@ const failed = (error: unknown): VipdError =>
 export function offerListeners({ estate, descriptors }: Legacy, plane: Pick<NativeDataPlane, 'offer'>): void {
   for (const [i, place] of estate.places.entries()) {
     const descriptor = descriptors[i]
-    if (descriptor !== undefined) plane.offer(place, descriptor)
+    if (descriptor !== undefined && !place.startsWith(INHERITED)) plane.offer(place, descriptor)
   }
+}
+
+/** What the service manager had handed over to the process before this one: no other has it. */
+export function inheritedBefore({ estate, descriptors }: Legacy): InheritedSockets {
+  const sockets = new Map<string, readonly number[]>()
+  for (const [i, place] of estate.places.entries()) {
+    const descriptor = descriptors[i]
+    if (descriptor === undefined || !place.startsWith(INHERITED)) continue
+    const name = place.slice(INHERITED.length)
+    sockets.set(name, [...(sockets.get(name) ?? []), descriptor])
+  }
+  return sockets
 }
 
 /** When services are published: their sessions go on. */

@@ -1,7 +1,7 @@
 import { type Bind, formatBind } from '../base/bind.js'
 import type { ListenerEntry } from '../os/plane.js'
 
-/** Sockets that the service manager handed over, by their names. */
+/** Sockets that the service manager handed over, by their names; and those that are known by number and have another one by now, as 'fd@3'. */
 export type InheritedSockets = ReadonlyMap<string, readonly number[]>
 
 /** Where a service listens, as the data plane takes it; or why that cannot be said, as a sentence. */
@@ -22,7 +22,7 @@ export function listenersOf(binds: readonly Bind[], inherited: InheritedSockets)
 
 /** A number is taken as it is; one name may stand for several sockets. */
 const socketsOf = (fd: number | string, inherited: InheritedSockets): readonly number[] =>
-  typeof fd === 'number' ? [fd] : (inherited.get(fd) ?? [])
+  typeof fd === 'number' ? (inherited.get(`fd@${fd}`) ?? [fd]) : (inherited.get(fd) ?? [])
 
 function entriesOf(bind: Bind, inherited: InheritedSockets): ListenerEntry[] {
   const common = { acceptProxy: bind.acceptProxy, maxconn: bind.maxconn ?? 0 }

@@ -225,23 +225,31 @@ t.test('those without a server yet begin anew: on the way, in a queue, before th
   await until('the last one', () => shy.text() === 'A\x16not a hello at all')
 })
 
-t.test('connections that nobody had accepted yet are accepted by the other', async (t) => {
-  const server = await serveName(t, 'B')
-  const port = await freePort()
-  const from = bench(t, { threads: 2 })
-  await from.put(table(port, [portOf(server)]))
-  const handed = await handOver(from)
-  // It accepts no more: these wait in the queues of its listeners.
-  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(t, port)))
-  t.equal(from.counters().total, 0)
-  const to = bench(t, { threads: 2 })
-  take(to, handed)
-  await to.put(table(port, [portOf(server)]))
-  to.plane.adopt(handed.sessions, handed.descriptors)
-  from.plane.stop()
-  for (const client of clients) await until('an answer', () => client.text() === 'B')
-  t.equal(to.counters().total, 20)
-})
+for (const [threads, later] of [
+  [2, 2],
+  [4, 1],
+  [3, 2],
+  [1, 3]
+] as const)
+  t.test(`connections that nobody of ${threads} had accepted yet are accepted by the other ${later}`, async (t) => {
+    const server = await serveName(t, 'B')
+    const port = await freePort()
+    const from = bench(t, { threads })
+    await from.put(table(port, [portOf(server)]))
+    const handed = await handOver(from)
+    t.equal(handed.listeners.length, threads)
+    // It accepts no more: these wait in the queues of its listeners.
+    const clients = await Promise.all(Array.from({ length: 40 }, () => connect(t, port)))
+    await Promise.all(clients.map(({ socket }) => once(socket, 'connect')))
+    t.equal(from.counters().total, 0)
+    const to = bench(t, { threads: later })
+    take(to, handed)
+    await to.put(table(port, [portOf(server)]))
+    to.plane.adopt(handed.sessions, handed.descriptors)
+    from.plane.stop()
+    for (const client of clients) await until('an answer', () => client.text() === 'B')
+    t.equal(to.counters().total, 40)
+  })
 
 t.test('the way back: who gave everything away takes it again, and goes on', async (t) => {
   const server = await echo(t)

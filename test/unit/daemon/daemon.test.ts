@@ -316,7 +316,11 @@ t.test('the cross wires', async (t) => {
       DataPlane: FakeDataPlane
     }
     const config = configOf(yaml)
-    const parts = build(config, { addon, clock, log, onHeld: () => undefined }, estate)
+    const parts = build(
+      config,
+      { addon, clock, log, onHeld: () => undefined },
+      estate && { estate, sessions: Buffer.alloc(0), descriptors: [] }
+    )
     await parts.election.configure(config, new Map())
     return { parts, clock, log, made, tables, state, probes, tell: (event: DataPlaneEvent) => tell(event) }
   }

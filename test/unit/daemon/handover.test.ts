@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.js'
 import type { Estate } from '../../../src/daemon/estate.js'
 import { type GivingPorts, give, handOver } from '../../../src/daemon/giving.js'
-import { adoptSessions, offerListeners, Taking } from '../../../src/daemon/taking.js'
+import { adoptSessions, inheritedBefore, offerListeners, Taking } from '../../../src/daemon/taking.js'
 import { addon } from '../../../src/os/addon.js'
 import { Channel } from '../../../src/os/channel.js'
 import type { HandedPlane } from '../../../src/os/plane.js'
@@ -12,7 +12,7 @@ import { ManualClock } from '../../fakes/manual-clock.js'
 /** Both sides of a hand-over, over a real pair of sockets, and everything that can go wrong before the last word. */
 
 const native = addon()
-const estate: Estate = { version: '0.1.0', services: [], masters: [], places: ['10.0.0.1:80'] }
+const estate: Estate = { version: '0.1.0', services: [], masters: [], places: ['10.0.0.1:80', 'inherited api'] }
 
 /** The old side: a data plane with sessions, which notes what becomes of them. */
 function setUp(t: Test) {
@@ -45,21 +45,21 @@ function setUp(t: Test) {
       told.push('killed')
     }
   }
-  const ports: GivingPorts = { addon: native, clock: systemClock, plane, estate: () => estate }
+  const ports: GivingPorts = { addon: native, clock: systemClock, plane, inherited: [spare], estate: () => estate }
   const giving = give(successor, ports, async () => {
     told.push('let go')
   })
-  return { told, giving, theirs, taker: new Channel(native, systemClock, theirs) }
+  return { told, giving, theirs, spare, taker: new Channel(native, systemClock, theirs) }
 }
 
 t.test('everything goes over, and the old one lets go only when the new one has it', async (t) => {
-  const { told, giving, theirs } = setUp(t)
+  const { told, giving, theirs, spare } = setUp(t)
   const taking = new Taking(native, systemClock, theirs)
   const legacy = await taking.receive('0.2.0')
   t.strictSame(told, ['handed over'])
   t.strictSame(legacy.estate, estate)
   t.equal(legacy.sessions.toString(), 'records')
-  t.equal(legacy.descriptors.length, 3)
+  t.equal(legacy.descriptors.length, 4)
   await taking.untilGo()
   t.strictSame(await giving, { ok: true })
   t.strictSame(told, ['handed over', 'let go'])
@@ -71,7 +71,9 @@ t.test('everything goes over, and the old one lets go only when the new one has 
   }
   offerListeners(legacy, plane)
   adoptSessions(legacy, plane)
-  t.strictSame(taken, [['10.0.0.1:80', legacy.descriptors[0]], ['records', legacy.descriptors.slice(1)], 'closed'])
+  t.strictSame(taken, [['10.0.0.1:80', legacy.descriptors[0]], ['records', legacy.descriptors.slice(2)], 'closed'])
+  t.strictSame([...inheritedBefore(legacy)], [['api', [legacy.descriptors[1]]]], 'of the service manager, by its name')
+  t.equal(native.identityOf(legacy.descriptors[1] ?? -1), native.identityOf(spare), 'and it is still open here')
   native.closeDescriptors(legacy.descriptors)
 })
 
