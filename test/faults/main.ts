@@ -84,7 +84,7 @@ async function each(
     const own: Cost[] = []
     costs[name] = own
     try {
-      await storm.start((lab, node, index) => new Subject(lab, node, 100 - index * 12), everyMs)
+      await storm.start((...of) => new Subject(...of), everyMs)
       await storm.startKept(kept, 50)
       await eachAlone(storm, kinds, forMs, (cost) => {
         own.push(cost)

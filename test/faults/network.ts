@@ -2,6 +2,7 @@ import { vip } from '../lab/lab.js'
 import { ip } from '../lab/namespaces.js'
 import { pause } from '../lab/wait.js'
 import { type Kind, nothing, repeated } from './kind.js'
+import type { Master, Storm } from './storm.js'
 import { ECHO_PORT } from './vipd.js'
 
 /** What goes wrong with a master's links, packets and addresses. */
@@ -9,18 +10,27 @@ import { ECHO_PORT } from './vipd.js'
 const CHAINS =
   'add table ip faults; add chain ip faults in { type filter hook input priority 0; }; add chain ip faults out { type filter hook output priority 0; }; '
 
-/** @param rules of nftables, in the chains `in` and `out` */
-function filtered(name: string, rules: readonly string[], parts = false): Kind {
+/** @param script of nftables, which makes this table */
+function scripted(
+  name: string,
+  script: (master: Master, storm: Storm) => string,
+  { parts = false, table = 'ip faults' } = {}
+): Kind {
   return {
     name,
     parts,
-    of: ({ node }, { lab }) => ({
-      begin: async () =>
-        void (await lab.run(node, ['nft', CHAINS + rules.map((rule) => `add rule ip faults ${rule}`).join('; ')])),
-      end: async () => void (await lab.run(node, ['nft', 'delete table ip faults']))
-    })
+    of: (master, storm) => {
+      const nft = async (text: string): Promise<void> => void (await storm.lab.run(master.node, ['nft', text]))
+      return { begin: () => nft(script(master, storm)), end: () => nft(`delete table ${table}`) }
+    }
   }
 }
+
+/** @param rules in the chains `in` and `out` */
+const filtered = (name: string, rules: readonly string[], parts = false): Kind =>
+  scripted(name, () => withRules(rules), { parts })
+const withRules = (rules: readonly string[]): string =>
+  CHAINS + rules.map((rule) => `add rule ip faults ${rule}`).join('; ')
 
 const loss = (percent: number): Kind =>
   filtered(
@@ -48,24 +58,15 @@ export const networkKinds: readonly Kind[] = [
     name: 'interface removed',
     of: ({ node }, { lab }) => ({ begin: () => lab.removeInterface(node), end: () => lab.createInterface(node) })
   },
-  {
-    name: 'cut off from the other masters',
-    parts: true,
-    of: ({ node }, { lab }) => ({
-      begin: async () =>
-        void (await lab.run(node, [
-          'nft',
-          `${CHAINS}${lab.masters
-            .filter((one) => one !== node)
-            .flatMap(({ address }) => [
-              `add rule ip faults in ip saddr ${address} drop`,
-              `add rule ip faults out ip daddr ${address} drop`
-            ])
-            .join('; ')}; add rule ip faults out ip protocol 112 drop`
-        ])),
-      end: async () => void (await lab.run(node, ['nft', 'delete table ip faults']))
-    })
-  },
+  scripted(
+    'cut off from the other masters',
+    ({ node }, { lab }) => {
+      const others = lab.masters.filter((one) => one !== node)
+      const drops = others.flatMap(({ address }) => [`in ip saddr ${address} drop`, `out ip daddr ${address} drop`])
+      return withRules([...drops, 'out ip protocol 112 drop'])
+    },
+    { parts: true }
+  ),
   loss(5),
   loss(30),
   loss(50),
@@ -73,17 +74,12 @@ export const networkKinds: readonly Kind[] = [
   filtered('adverts do not come', ['in ip protocol 112 drop'], true),
   filtered('servers in a black hole', [`out tcp dport ${ECHO_PORT} drop`]),
   filtered('half open: its answers to clients are lost', ['out tcp sport 8443 drop']),
-  {
-    name: 'every packet twice, adverts too',
-    of: ({ node }, { lab }) => ({
-      begin: async () =>
-        void (await lab.run(node, [
-          'nft',
-          'add table netdev faults; add chain netdev faults out { type filter hook egress device bond0 priority 0; }; add rule netdev faults out meta mark != 7 meta mark set 7 dup to bond0'
-        ])),
-      end: async () => void (await lab.run(node, ['nft', 'delete table netdev faults']))
-    })
-  },
+  scripted(
+    'every packet twice, adverts too',
+    () =>
+      'add table netdev faults; add chain netdev faults out { type filter hook egress device bond0 priority 0; }; add rule netdev faults out meta mark != 7 meta mark set 7 dup to bond0',
+    { table: 'netdev faults' }
+  ),
   {
     name: 'a tenth of the packets comes late, out of order',
     of: ({ node }, { lab }) => {

@@ -1,5 +1,6 @@
-import { nowMs, pause, poll } from '../lab/wait.js'
+import { nowMs } from '../lab/wait.js'
 import type { Kind } from './kind.js'
+import { leftovers } from './leftovers.js'
 import type { Sample } from './sampler.js'
 import { Sampler } from './sampler.js'
 import { Storm } from './storm.js'
@@ -37,7 +38,7 @@ export async function random(options: RandomOptions): Promise<RandomOutcome> {
   const storm = new Storm(options.kinds)
   const sampler = new Sampler(storm, options.csv)
   try {
-    await storm.start((lab, node, index) => new VipdSubject(lab, node, 100 - index * 12), options.everyMs)
+    await storm.start((...of) => new VipdSubject(...of), options.everyMs)
     await storm.startKept(options.kept, 100)
     sampler.start()
     await storm.rage(options.seed, options.seconds, options.spared)
@@ -61,30 +62,4 @@ export async function random(options: RandomOptions): Promise<RandomOutcome> {
     sampler.stop()
     await storm.lab.close()
   }
-}
-
-/** What is not as it should be when all is well again and the clients have gone. */
-async function leftovers(storm: Storm): Promise<string[]> {
-  const found: string[] = []
-  const expect = (what: string, outcome: Promise<unknown>): Promise<void> =>
-    outcome.then(
-      () => undefined,
-      (error: Error) => void found.push(`${what}: ${error.message}`)
-    )
-  for (const { subject, node } of storm.masters) await expect(`${node.name} comes back`, subject.start())
-  await expect('the first master is owner again', storm.lab.owners.until(['m1'], 30_000))
-  const { ok } = storm.tally
-  await expect(
-    'visits succeed',
-    poll(() => storm.tally.ok > ok + 20, 15_000, 'twenty visits')
-  )
-  await storm.endLoad()
-  await pause(100)
-  for (const { subject, node } of storm.masters) {
-    const isIdle = async (): Promise<boolean> => (await subject.sessions().catch(() => -1)) === 0
-    await expect(`${node.name} has no session left`, poll(isIdle, 120_000, 'no session'))
-    const waiting = await storm.lab.run(node, ['ss', '-Htn', 'state', 'close-wait', 'sport', '=', ':8443'])
-    if (waiting.trim() !== '') found.push(`${node.name} has connections in CLOSE-WAIT:\n${waiting}`)
-  }
-  return found
 }

@@ -32,6 +32,8 @@ export interface Happened {
   to: number
 }
 
+/** Of the first master, that of the seed; each further one has twelve less, as there. */
+const FIRST_PRIORITY = 100
 /** Nobody has the address for at most: three adverts, the skew of the last node, its start, and what a busy machine adds. */
 const VACANCY_MS = 8000
 
@@ -53,10 +55,10 @@ export class Storm {
   }
 
   /** @param everyMs between visits of clients, to begin with the first */
-  async start(subjectOf: (lab: Lab, node: LabNode, index: number) => Subject, everyMs = 40): Promise<void> {
+  async start(subjectOf: (lab: Lab, node: LabNode, priority: number) => Subject, everyMs = 40): Promise<void> {
     const { lab } = this
     for (const [index, node] of lab.masters.entries()) {
-      const subject = lab.ending(subjectOf(lab, node, index))
+      const subject = lab.ending(subjectOf(lab, node, FIRST_PRIORITY - index * 12))
       this.masters.push({ node, subject, echo: await this.#echo(node) })
     }
     await lab.watchOwners()
