@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "passing.h"
 #include "sockets.h"
 
 namespace vipd {
@@ -146,7 +147,7 @@ void js_send_ip(const Napi::CallbackInfo& info) {
 void js_unix_dgram_send(const Napi::CallbackInfo& info) {
   const std::string path = string_at(info, 0);
   const auto payload = buffer_at(info, 1);
-  throw_if(info.Env(), send_unix_datagram(path, payload.Data(), payload.Length()), path);
+  throw_if(info.Env(), send_passed_to(path, payload.Data(), payload.Length(), {}), path);
 }
 
 void js_close_on_exec(const Napi::CallbackInfo& info) { throw_if(info.Env(), close_on_exec()); }

@@ -195,21 +195,8 @@ void Worker::give_away(Session& session, Handed& part) {
 
 // As close(), but its sockets live on elsewhere, and nothing is told of its end.
 void Worker::forget(Session& session) {
-  LocalService& service = *session.service;
-  if (session.state == Session::State::established) session.server->counters->current.sub();
-  session.state = Session::State::closed;
-  timers_.remove(session);
-  pump_.discard(session.flow[kClient]);
-  pump_.discard(session.flow[kServer]);
-  service.state->closed();
-  leave_server(session);
-  if (session.routed) {
-    service.state->routed.fetch_add(1, std::memory_order_relaxed);
-    session.backend->state->routed.fetch_sub(1, std::memory_order_relaxed);
-  }
-  if (session.counts_for_source) service.state->sources.give_back(session.client);
-  closed_.push_back(&session);
-  free_slots(service, session.extra ? session.extra->group.get() : nullptr);
+  stand_still(session);
+  give_back(session);
 }
 
 void Worker::thaw() {

@@ -58,7 +58,7 @@ Status send_passed_to(const std::string& path, const void* bytes, std::size_t si
   auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
   if (path[0] == '@') {
     to.sun_path[0] = '\0';
-    --length;
+    --length;  // in the abstract namespace a trailing zero is part of the name
   }
   const Fd fd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd.open()) return Errno{errno, "socket"};

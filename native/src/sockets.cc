@@ -9,12 +9,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstddef>
 #include <cstring>
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -54,24 +52,6 @@ Status send_ip(const std::uint8_t* packet, std::size_t size) noexcept {
   const auto* to = is_v4 ? reinterpret_cast<const sockaddr*>(&v4) : reinterpret_cast<const sockaddr*>(&v6);
   const auto to_size = static_cast<socklen_t>(is_v4 ? sizeof v4 : sizeof v6);
   if (::sendto(fd.get(), packet, size, MSG_DONTWAIT, to, to_size) < 0) return Errno{errno, "sendto"};
-  return std::nullopt;
-}
-
-Status send_unix_datagram(const std::string& path, const void* data, std::size_t size) noexcept {
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof to.sun_path) return Errno{ENAMETOOLONG, "sendto"};
-  std::memcpy(to.sun_path, path.data(), path.size());
-  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-  if (path[0] == '@') {
-    to.sun_path[0] = '\0';
-    --length;  // in the abstract namespace a trailing zero is part of the name
-  }
-  const Fd fd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!fd.open()) return Errno{errno, "socket"};
-  if (::sendto(fd.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), length) < 0) {
-    return Errno{errno, "sendto"};
-  }
   return std::nullopt;
 }
 

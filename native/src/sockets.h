@@ -1,4 +1,4 @@
-// Node's thread. What Node and raw-socket cannot do: raw frames, unix datagrams, netlink events, limits.
+// Node's thread. What Node and raw-socket cannot do: raw frames, netlink events, limits.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,6 @@ namespace vipd {
 [[nodiscard]] Status send_frame(int interface_index, const void* frame, std::size_t size) noexcept;
 // A whole IP packet of either family, header and all; to where its header says. Never blocks.
 [[nodiscard]] Status send_ip(const std::uint8_t* packet, std::size_t size) noexcept;
-// A path that begins with '@' is in the abstract namespace. Never blocks.
-[[nodiscard]] Status send_unix_datagram(const std::string& path, const void* data, std::size_t size) noexcept;
 // Every descriptor above 2.
 [[nodiscard]] Status close_on_exec() noexcept;
 // Returns the soft limit in force afterwards; never lowers it.

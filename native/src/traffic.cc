@@ -96,15 +96,26 @@ void Worker::close(Session& session, Close how) {
   LocalService& service = *session.service;
   if (session.state == Session::State::queued) leave_queue(session);
   if (service.table->session_log != SessionLog::off) leave_record(session);
+  stand_still(session);
+  // A reset leaves no TIME_WAIT, and tells a server that is still at work that nobody listens.
+  close_socket(session.leg[kServer], !session.leg[kServer].eof && !session.server_failed && how != Close::timed_out);
+  close_socket(session.leg[kClient], how == Close::reset_client);
+  give_back(session);
+}
+
+// Nothing happens to it any more; it still has its sockets.
+void Worker::stand_still(Session& session) {
   if (session.state == Session::State::established) session.server->counters->current.sub();
   session.state = Session::State::closed;
   timers_.remove(session);
   pump_.discard(session.flow[kClient]);
   pump_.discard(session.flow[kServer]);
-  service.state->closed();  // before anybody can see it: who is told of an end finds it counted
-  // A reset leaves no TIME_WAIT, and tells a server that is still at work that nobody listens.
-  close_socket(session.leg[kServer], !session.leg[kServer].eof && !session.server_failed && how != Close::timed_out);
-  close_socket(session.leg[kClient], how == Close::reset_client);
+  session.service->state->closed();  // before anybody can see it: who is told of an end finds it counted
+}
+
+// All that it held besides its sockets.
+void Worker::give_back(Session& session) {
+  LocalService& service = *session.service;
   leave_server(session);
   if (session.routed) {
     service.state->routed.fetch_add(1, std::memory_order_relaxed);

@@ -181,6 +181,8 @@ class Worker {
   void fail_server(Session& session, bool more_to_read) noexcept;
   [[nodiscard]] bool advance(Session& session);
   void close(Session& session, Close how);
+  void stand_still(Session& session);
+  void give_back(Session& session);
 
   // idle.cc: deadlines of established sessions, and of all after their timeouts changed
   [[nodiscard]] std::int64_t idle_limit(const Session& session, Side side) const noexcept;
