@@ -10,6 +10,7 @@ import { waitHere } from './wait-here.js'
 const LOOK_MS = 100
 /** A peer of another make waits for three intervals and its skew, at the longest usual interval. */
 const WAIT_MS = 15_000
+const MOST_MS = 86_400_000
 
 interface FailoverOptions {
   readonly instance: string | undefined
@@ -44,38 +45,55 @@ export const failoverCommand: CommandModule<object, FailoverOptions> = {
       .epilogue(
         'It asks to be relieved (priority 1) and holds the address until another node has it. Where no other node takes over, it goes on.'
       ),
-  handler: async ({ instance, for: span, back, drain, socket }) => {
-    const forMs = back === true ? 0 : parseDuration(span, 's')
-    if (forMs === undefined || (back !== true && forMs < 1000) || forMs > 86_400_000)
-      return misuse('--for must be a duration from 1s to 1d, like 10m')
-    const drainMs = drain === undefined ? 0 : parseDuration(drain, 's')
-    if (drainMs === undefined || drainMs > 86_400_000) return misuse('--drain must be a duration up to 1d, like 30s')
-    if (drainMs > 0 && back === true) return misuse('--drain does not belong to --back: nothing is handed over')
+  handler: async (options) => {
+    const { instance, socket } = options
+    const spans = spansOf(options)
+    if (typeof spans === 'string') return misuse(spans)
+    const { forMs, drainMs } = spans
     const { getStatus, postFailover } = await import('../admin/client.js')
     if (drainMs > 0) await drainFirst(instance, drainMs, () => getStatus(socket))
     const { instances } = await postFailover(socket, { instance: instance ?? null, for_ms: Math.round(forMs) })
-    if (back === true) {
+    if (forMs === 0) {
       process.stdout.write(`${instances.join(', ')}: takes part as configured again\n`)
       return
     }
-    const { setTimeout: sleep } = await import('node:timers/promises')
-    const from = performance.now()
-    let left: Status['vrrp'] = []
-    for (;;) {
-      const { vrrp } = await getStatus(socket)
-      left = vrrp.filter((one) => instances.includes(one.name) && (one.state === 'MASTER' || one.master === null))
-      if (left.length === 0 || performance.now() - from > WAIT_MS) {
-        process.stdout.write(handedOver(vrrp, instances, formatDuration(forMs), performance.now() - from))
-        break
-      }
-      await sleep(LOOK_MS)
-    }
+    const left = await untilOthersHaveIt(instances, forMs, () => getStatus(socket))
     if (left.length === 0) return
-    const names = left.map(({ name }) => name).join(', ')
-    process.stderr.write(
-      `${names}: no other node took over within ${WAIT_MS / 1000}s: it goes on here until one does\n`
-    )
+    const within = `within ${WAIT_MS / 1000}s: it goes on here until one does`
+    process.stderr.write(`${left.join(', ')}: no other node took over ${within}\n`)
     process.exitCode = EXIT.failed
+  }
+}
+
+/** How long it stays away (0: it comes back) and waits before it, in milliseconds; or what is wrong with that. */
+function spansOf({
+  for: span,
+  back = false,
+  drain = '0'
+}: FailoverOptions): { readonly forMs: number; readonly drainMs: number } | string {
+  const [forMs, drainMs] = [back ? 0 : parseDuration(span, 's'), parseDuration(drain, 's')]
+  if (forMs === undefined || (!back && forMs < 1000) || forMs > MOST_MS)
+    return '--for must be a duration from 1s to 1d, like 10m'
+  if (drainMs === undefined || drainMs > MOST_MS) return '--drain must be a duration up to 1d, like 30s'
+  if (drainMs > 0 && back) return '--drain does not belong to --back: nothing is handed over'
+  return { forMs, drainMs }
+}
+
+/** Tells who is master when it is not this node any more. @returns instances that no other node took within the time */
+async function untilOthersHaveIt(
+  instances: readonly string[],
+  forMs: number,
+  look: () => Promise<Status>
+): Promise<string[]> {
+  const { setTimeout: sleep } = await import('node:timers/promises')
+  for (const from = performance.now(); ; await sleep(LOOK_MS)) {
+    const { vrrp } = await look()
+    const own = vrrp.filter(({ name }) => instances.includes(name))
+    const left = own.filter(({ state, master }) => state === 'MASTER' || master === null)
+    const tookMs = performance.now() - from
+    if (left.length > 0 && tookMs <= WAIT_MS) continue
+    process.stdout.write(handedOver(vrrp, instances, formatDuration(forMs), tookMs))
+    return left.map(({ name }) => name)
   }
 }
 
