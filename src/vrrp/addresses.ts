@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.js'
 import { messageOf, VipdError } from '../base/errors.js'
 import { formatPrefix } from '../base/ip.js'
 import type { Log } from '../base/log.js'
@@ -9,8 +10,7 @@ import type { Netlink } from '../os/netlink.js'
 export interface AddressesPorts {
   readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'addressState' | 'addressBirth'>
   readonly log: Log
-  /** Monotonic milliseconds. */
-  readonly now: () => number
+  readonly clock: Pick<Clock, 'now' | 'after'>
   /** These are in use now: for the first time, or again after they had been gone. */
   readonly onHeld: (fresh: readonly VirtualAddress[]) => void
   /** Asked, and waited for, before these go by our hand. */
@@ -51,6 +51,7 @@ export class Addresses {
   #leaseS: number
   #indexOf: (dev: string | null) => number | null = () => null
   #wanted = false
+  #lingersUntil = 0
   /** Where which address shall be now. */
   #desired: ReadonlyMap<string, Place> = new Map()
   /** What may be on an interface by our hand, in the order of adding. */
@@ -71,7 +72,7 @@ export class Addresses {
   constructor(leaseS: number, ports: AddressesPorts) {
     this.#leaseS = leaseS
     this.#ports = ports
-    this.#throttle = new Throttle({ now: ports.now })
+    this.#throttle = new Throttle(ports.clock)
   }
 
   /** Times an address was put back after something else had removed it. */
@@ -115,9 +116,11 @@ export class Addresses {
     if (this.#look()) this.#converge()
   }
 
-  want(isWanted: boolean): void {
+  /** @param lingerMs what is not wanted any more goes after this long */
+  want(isWanted: boolean, lingerMs = 0): void {
     if (isWanted === this.#wanted) return
     this.#wanted = isWanted
+    this.#lingersUntil = this.#ports.clock.now() + lingerMs
     this.#there.clear()
     this.#look()
     this.#converge()
@@ -161,7 +164,7 @@ export class Addresses {
   }
 
   #mayReadd(): boolean {
-    const now = this.#ports.now()
+    const now = this.#ports.clock.now()
     this.#readds = this.#readds.filter((at) => now - at < READDS_WINDOW_MS)
     if (this.#readds.length >= READDS_AT_ONCE) return false
     this.#readds.push(now)
@@ -189,6 +192,7 @@ export class Addresses {
 
   /** In reverse order of adding: the kernel drops the later ones of a subnet with its first. */
   async #removeOthers(): Promise<void> {
+    await this.#linger()
     // One that comes back at once with another label, scope or length is not lost to its clients.
     const staying = new Set([...this.#desired.values()].map(({ address }) => address.address))
     const leaving = [...this.#placed.values()].flatMap(({ address }) => (staying.has(address.address) ? [] : [address]))
@@ -203,6 +207,12 @@ export class Addresses {
         this.#ports.log.error({ error: messageOf(error), address: formatPrefix(address) }, 'address not removed')
       }
     }
+  }
+
+  #linger(): Promise<void> | undefined {
+    const { clock } = this.#ports
+    const waitMs = this.#placed.size === 0 ? 0 : this.#lingersUntil - clock.now()
+    return waitMs > 0 ? new Promise((resolve) => void clock.after(waitMs, resolve)) : undefined
   }
 
   /**

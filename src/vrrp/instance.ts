@@ -15,7 +15,7 @@ import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { leaseSeconds, retryRefusedMs, stallMs } from './timing.js'
+import { HANDING_OVER_MS, leaseSeconds, retryRefusedMs, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
@@ -70,7 +70,7 @@ export class Instance implements Listener, Member {
     this.#addresses = new Addresses(leaseSeconds(config), {
       kernel: ports.kernel,
       log: this.#log,
-      now: ports.clock.now,
+      clock: ports.clock,
       onHeld: (fresh) => this.#onHeld(fresh),
       onRefused: (reason) => this.#onRefused(reason),
       beforeGone: (leaving) => ports.beforeGone(leaving.map(({ address }) => address))
@@ -304,7 +304,7 @@ export class Instance implements Listener, Member {
       case 'release':
         this.#renewal.stop()
         this.#announcer.stop()
-        this.#addresses.want(false)
+        this.#addresses.want(false, this.#state.master === null ? 0 : HANDING_OVER_MS)
         this.#diagnosis.released()
         break
       case 'announce':

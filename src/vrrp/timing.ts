@@ -37,6 +37,12 @@ export const stallMs = (pace: Pace): number => Math.max(pace.downTimerAdverts, 1
  */
 export const retryRefusedMs = (before: number): number => Math.min(300_000, 5000 * 2 ** Math.min(before, 10))
 
+/**
+ * A master that a better one deposes keeps the addresses for this long: the other one's come a moment after its advert, and
+ * meanwhile nobody would have them. Two that have them for a moment do no harm, for the network follows the newer announcement.
+ */
+export const HANDING_OVER_MS = 50
+
 /** How late the kernel may be with removing an address whose lifetime has run out: measured, 0.03 to 1.25 s. */
 const KERNEL_LATENESS_MS = 1250
 

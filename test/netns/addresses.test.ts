@@ -89,7 +89,7 @@ function inside(peer: string): void {
     const addresses = new Addresses(leaseS, {
       kernel: netlink,
       log,
-      now: systemClock.now,
+      clock: systemClock,
       beforeGone: async () => undefined,
       onHeld: (fresh) => held.push(...fresh.map(({ address }) => address)),
       onRefused: (reason) => refused.push(reason)

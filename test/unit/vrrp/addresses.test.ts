@@ -46,7 +46,7 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
   const addresses = new Addresses(2, {
     kernel,
     log,
-    now: clock.now,
+    clock,
     beforeGone: async (leaving) => {
       leavings.push(leaving.map(({ address }) => address))
       await gate
@@ -70,6 +70,32 @@ function setUp(vips: readonly VirtualAddress[] = TWO) {
   const did = (): string[] => kernel.operations.splice(0).map(({ op, address, index }) => `${op} ${address} ${index}`)
   return { clock, kernel, held, heldAt, refused, addresses, log, live, did, leavings, takeTime }
 }
+
+t.test('what is to linger is there for so long yet, then clients are told, then it goes', async (t) => {
+  const { clock, addresses, did, leavings } = setUp()
+  addresses.want(true)
+  await clock.advance(10)
+  did()
+  addresses.want(false, 50)
+  await clock.advance(49)
+  t.strictSame([did(), leavings], [[], []])
+  await clock.advance(10)
+  t.strictSame([did().length, leavings.length], [TWO.length, 1])
+})
+
+t.test('what is wanted again while it lingers stays', async (t) => {
+  const { clock, addresses, did, leavings } = setUp()
+  addresses.want(true)
+  await clock.advance(10)
+  did()
+  addresses.want(false, 50)
+  await clock.advance(20)
+  addresses.want(true)
+  await clock.advance(100)
+  t.notOk(did().some((one) => one.startsWith('remove')))
+  t.strictSame(leavings, [])
+  t.ok(addresses.isHeld)
+})
 
 t.test('clients are told before their addresses go, and the addresses wait for it', async (t) => {
   const { clock, addresses, did, leavings, takeTime } = setUp()

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { type Advert, encodeAdvert, passwordBytes } from '../../../src/vrrp/advert.js'
+import { HANDING_OVER_MS } from '../../../src/vrrp/timing.js'
 import { cluster, configOf, type FakeNode, VIP } from '../../fakes/fake-node.js'
 
 const GROUP = '224.0.0.18'
@@ -267,6 +268,35 @@ t.test('a master that was stopped (SIGSTOP)', async (t) => {
   })
 })
 
+t.test(
+  'a master that a better one deposes keeps the addresses until the other one has them, for a moment',
+  async (t) => {
+    const { time, a, lan } = await aMaster()
+    lan.inject(advert({ priority: 254 }))
+    await time.settle()
+    t.equal(a.role, 'BACKUP')
+    await time.advance(HANDING_OVER_MS - 1)
+    t.ok(a.holds)
+    await time.advance(3)
+    t.notOk(a.holds)
+  }
+)
+
+t.test('one that leaves, or was stopped for too long, does not keep them', async (t) => {
+  const left = await aMaster()
+  const leaving = left.a.instance.stop()
+  await left.time.advance(3)
+  t.notOk(left.a.holds)
+  await leaving
+  const { time, a } = await aMaster()
+  a.clock.freeze()
+  await time.advance(3500)
+  a.clock.thaw()
+  await time.advance(3)
+  t.equal(a.role, 'BACKUP')
+  t.notOk(a.holds)
+})
+
 t.test('a master that was stopped for a moment, and has not read yet that a better one is there,', async (t) => {
   for (const [what, afterMs] of [
     ['does not renew the lease when that is due', 100],
@@ -282,7 +312,7 @@ t.test('a master that was stopped for a moment, and has not read yet that a bett
       await time.advance(400)
       const operations = a.kernel.operations.length
       a.clock.thaw()
-      await time.advance(1)
+      await time.advance(HANDING_OVER_MS + 3)
       t.equal(a.role, 'BACKUP')
       t.same(
         a.kernel.operations.slice(operations).map(({ op }) => op),
