@@ -1,5 +1,5 @@
 // `npm test`: builds, lints, runs tap over the folders named (all of them unless given), and ends with `N passed, N failed`.
-//   node test/run.mjs [unit] [golden] [native] [netns] [parity] [--no-build]
+//   node test/run.mjs [unit] [golden] [native] [netns] [parity] [--no-build] [--without=PART-OF-A-FILE-NAME]
 // A file that failed is run once more, alone; what passes only then is named UNSTABLE.
 // A test is a leaf subtest. With CI=true a skipped test is a failure.
 import { spawn, spawnSync } from 'node:child_process'
@@ -15,7 +15,10 @@ const all = ['unit', 'golden', 'native', 'netns', 'parity']
 /** They make network namespaces, and so need root. */
 const ofRoot = ['netns', 'parity']
 const words = process.argv.slice(2)
-const unknown = words.filter((word) => word !== '--no-build' && !all.includes(word))
+const WITHOUT = '--without='
+const without = words.flatMap((word) => (word.startsWith(WITHOUT) ? [word.slice(WITHOUT.length)] : []))
+const isOption = (word) => word === '--no-build' || word.startsWith(WITHOUT)
+const unknown = words.filter((word) => !isOption(word) && !all.includes(word))
 const named = words.filter((word) => all.includes(word))
 const folders = named.length === 0 ? all : all.filter((folder) => named.includes(folder))
 const isCi = process.env.CI === 'true'
@@ -27,7 +30,7 @@ let wasInterrupted = false
 
 process.chdir(root)
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(' ')}. Usage: node test/run.mjs [${all.join('] [')}] [--no-build]`)
+  console.error(`unknown: ${unknown.join(' ')}. Usage: node test/run.mjs [${all.join('] [')}] [--no-build] [${WITHOUT}PART-OF-A-FILE-NAME]`)
   process.exit(2)
 }
 process.exitCode = await main()
@@ -93,7 +96,7 @@ function testFiles(folder) {
   return built
     .sort()
     .map((file) => join(from, file))
-    .filter(hasSource)
+    .filter((file) => hasSource(file) && !without.some((part) => file.includes(part)))
 }
 
 /**
