@@ -30,7 +30,9 @@ let wasInterrupted = false
 
 process.chdir(root)
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(' ')}. Usage: node test/run.mjs [${all.join('] [')}] [--no-build] [${WITHOUT}PART-OF-A-FILE-NAME]`)
+  console.error(
+    `unknown: ${unknown.join(' ')}. Usage: node test/run.mjs [${all.join('] [')}] [--no-build] [${WITHOUT}PART-OF-A-FILE-NAME]`
+  )
   process.exit(2)
 }
 process.exitCode = await main()
