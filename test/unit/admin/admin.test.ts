@@ -282,12 +282,15 @@ t.test('a request that does not end is answered with 408 in time, and the socket
     said += piece.toString()
   })
   slow.write('GET /v1/status HTTP/1.1\r\nhost: x\r\n')
-  const dripping = setInterval(() => slow.write('x-a: b\r\n'), 500)
+  // Until shortly before the answer: who writes to a socket that is closed just then never reads it.
+  const dripping = setInterval(() => {
+    if (performance.now() - began < 4500) slow.write('x-a: b\r\n')
+  }, 500)
   t.teardown(() => clearInterval(dripping))
   slow.on('error', () => undefined)
   await once(slow, 'close')
   t.match(said, /^HTTP\/1\.1 408/)
-  t.ok(performance.now() - began < 9000, 'five seconds, and the next look')
+  t.ok(performance.now() - began < 9000, 'five seconds from its beginning, and the next look')
   t.strictSame(errors, [])
 })
 
