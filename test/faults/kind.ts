@@ -10,7 +10,7 @@ export interface Kind {
   readonly ends?: boolean
   /** While it lasts two masters cannot but both believe to be master. */
   readonly parts?: boolean
-  /** While it lasts the master may not be able to do anything, and holds the address until its lease ends. */
+  /** While it lasts the master may hang or be dead, and has the address until its lease ends. */
   readonly hangs?: boolean
   /** Of vipd alone: of a thread, a clock or a way of its own. */
   readonly ofVipd?: boolean

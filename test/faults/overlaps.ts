@@ -4,7 +4,7 @@ import type { Happened } from './storm.js'
 /** Two have it, where they hear each other and whoever had it does what it should. */
 const OVERLAP_MS = 700
 /**
- * Who hangs when a better node comes cannot step back, and what it renewed a moment before is there until its lease ends: two
+ * Who hangs or dies when a better node comes cannot step back, and what it renewed a moment before is there until its lease ends: two
  * seconds for adverts of one, and what the kernel is late by (docs/operations.md, "The lease").
  */
 const HUNG_MS = 3250

@@ -26,7 +26,7 @@ function frozen(name: string, threads: RegExp, hangs = false): Kind {
 }
 
 export const processKinds: readonly Kind[] = [
-  signalled('kill -9', 'SIGKILL'),
+  { ...signalled('kill -9', 'SIGKILL'), hangs: true },
   signalled('SIGTERM', 'SIGTERM'),
   {
     name: 'SIGSTOP',

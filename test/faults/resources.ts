@@ -60,6 +60,7 @@ export const resourceKinds: readonly Kind[] = [
   {
     name: 'memory limit: the kernel kills it',
     ends: true,
+    hangs: true,
     of: (master) => {
       const small = group('memory', { 'memory.limit_in_bytes': String(512 << 10) })
       const { subject } = master
