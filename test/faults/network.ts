@@ -46,13 +46,12 @@ export const networkKinds: readonly Kind[] = [
   },
   {
     name: 'link flaps',
-    of: ({ node }, { lab }) => {
-      return repeated(async () => {
+    of: ({ node }, { lab }) =>
+      repeated(async () => {
         lab.unplug(node)
         await pause(150)
         lab.plug(node)
       }, 150)
-    }
   },
   {
     name: 'interface removed',

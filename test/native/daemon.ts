@@ -55,12 +55,10 @@ export async function daemon(t: Test, yaml: string, activated?: number) {
   let pid: number | undefined
   /** Hands over to a fresh process, while this one goes on visiting. */
   const upgrade = async (): Promise<string> => {
-    const done = new Promise<string>((resolve) => {
-      execFile(process.execPath, [VIPD, 'upgrade', '--socket', socket], { timeout: 30_000 }, (_, out, err) =>
-        resolve(out + err)
-      )
+    const argv = [VIPD, 'upgrade', '--socket', socket]
+    const told = await new Promise<string>((resolve) => {
+      execFile(process.execPath, argv, { timeout: 30_000 }, (_, out, err) => resolve(out + err))
     })
-    const told = await done
     pid = JSON.parse(vipd('status', '--json').out).pid
     return told
   }
@@ -70,7 +68,7 @@ export async function daemon(t: Test, yaml: string, activated?: number) {
     const { code, out } = vipd('status', '--json')
     return code === 0 && out.includes('"listening": true') && !out.includes('"DOWN"')
   })
-  return { vipd, write, status, upgrade, folder }
+  return { vipd, write, status, upgrade }
 }
 
 export const service = (

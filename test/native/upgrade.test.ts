@@ -1,4 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -61,7 +63,9 @@ for (const [what, bind] of [
   t.test(`an upgrade takes along ${what}`, async (t) => {
     const a = await serveName(t, 'a')
     const port = await freePort()
-    const place = bind === 'unix@' ? path.join('/tmp', `vipd-upgrade-${process.pid}.sock`) : undefined
+    const folder = mkdtempSync(path.join(tmpdir(), 'vipd-upgrade-'))
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+    const place = bind === 'unix@' ? path.join(folder, 'api.sock') : undefined
     const to = place === undefined ? { port, host: '127.0.0.1' } : { path: place }
     const activated = place === undefined ? port : undefined
     const { upgrade, vipd } = await daemon(t, service('api', bind + (place ?? ''), [['a', a]]), activated)

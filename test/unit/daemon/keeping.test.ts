@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/base/clock.js'
 import type { Estate } from '../../../src/daemon/estate.js'
 import { ESTATE, isRestarting, keep, SOCKETS } from '../../../src/daemon/keeping.js'
 import { restore } from '../../../src/daemon/kept.js'
+import { takeAddressLock } from '../../../src/daemon/lock.js'
 import { isMarked, KEPT_MS, leaveMark, markFolder, removeMark } from '../../../src/daemon/mark.js'
 import { keepsMarks, releaseMarked } from '../../../src/daemon/release.js'
 import { addon } from '../../../src/os/addon.js'
@@ -189,8 +190,13 @@ t.test('without the configuration addresses are released where the mark alone te
   t.equal(await releaseMarked({ RUNTIME_DIRECTORY: '/run/vipd' }, '5.14.0'), undefined)
   const folder = mkdtempSync(join(tmpdir(), 'vipd-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  // Whoever gets as far as looking at addresses meets this.
+  const unlock = await takeAddressLock()
+  t.teardown(() => unlock?.())
+  const run = () => releaseMarked({ RUNTIME_DIRECTORY: folder }, '6.18.5')
+  await t.rejects(run(), { code: 'ALREADY_RUNNING' })
   await leaveMark(folder, systemClock.now())
-  t.same(await releaseMarked({ RUNTIME_DIRECTORY: folder }, '6.18.5'), [], 'the next process is to find its addresses')
+  t.same(await run(), [], 'the next process is to find its addresses')
 })
 
 t.test('the store is there where the unit says so; it is spoken to as systemd wants it', async (t) => {
