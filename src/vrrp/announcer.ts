@@ -212,3 +212,6 @@ export class Announcer {
 const isIpv6 = (one: Whereabouts): boolean => one.address.includes(':')
 const keyOf = (one: Whereabouts): string => `${one.interfaceIndex} ${one.address}`
 const laneOf = (one: Whereabouts): string => `${one.interfaceIndex} ${isIpv6(one) ? 6 : 4}`
+
+/** To compare by; empty where there is no interface. */
+export const macOf = (link: Pick<Link, 'mac'> | undefined): string => link?.mac.join(':') ?? ''

@@ -3,7 +3,7 @@ import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
 import { Addresses, addressesOf } from './addresses.js'
 import type { Advert, BadPacket } from './advert.js'
-import { Announcer, type Whereabouts, whereaboutsOf } from './announcer.js'
+import { Announcer, macOf, type Whereabouts, whereaboutsOf } from './announcer.js'
 import { countAccepted, countedBy, countRefused, newCounters } from './counters.js'
 import { Diagnosis } from './diagnosis.js'
 import type { Member, SyncGroup } from './group.js'
@@ -11,11 +11,12 @@ import type { InstancePorts, InstanceSetup, Surroundings } from './instance-port
 import { type Action, type Event, initialState, type Role, type Settings, type State, step } from './machine.js'
 import { LOOK_AGAIN_MS, patienceOf, takeoverNotBefore } from './patience.js'
 import type { Local } from './receive.js'
+import { Refusal } from './refusal.js'
 import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { HANDING_OVER_MS, leaseSeconds, retryRefusedMs, stallMs } from './timing.js'
+import { HANDING_OVER_MS, leaseSeconds, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
@@ -30,8 +31,9 @@ export class Instance implements Listener, Member {
   readonly #rivals: Rivals
   readonly #voice: Voice
   readonly #counters = newCounters()
-  readonly #timers: Timers<'masterDown' | 'preemptDelay' | 'retry'>
+  readonly #timers: Timers<'masterDown' | 'preemptDelay'>
   readonly #renewal: Renewal
+  readonly #refusal: Refusal
   readonly #startedAt: number
   #group: SyncGroup | null = null
   #setup: InstanceSetup
@@ -39,8 +41,6 @@ export class Instance implements Listener, Member {
   #state: State
   #around: Surroundings | undefined
   #priority: number
-  #addressFault: string | undefined
-  #refusals = 0
   #since: Date
   #reason = 'start'
   #isStopped = false
@@ -72,10 +72,11 @@ export class Instance implements Listener, Member {
       log: this.#log,
       clock: ports.clock,
       onHeld: (fresh) => this.#onHeld(fresh),
-      onRefused: (reason) => this.#onRefused(reason),
+      onRefused: (reason) => this.#refusal.note(reason),
       beforeGone: (leaving) => ports.beforeGone(leaving.map(({ address }) => address))
     })
     this.#addresses.set(addressesOf(config))
+    this.#refusal = new Refusal(ports.clock, () => this.#judge())
     this.#renewal = new Renewal({
       clock: ports.clock,
       lastSentAt: () => this.#voice.lastSentAt,
@@ -106,7 +107,7 @@ export class Instance implements Listener, Member {
   /** What the instance hangs on, as it is now. The first call starts the election. @param resumes the process before was master */
   update(around: Surroundings, resumes = false): void {
     if (this.#isStopped) return
-    const hasMoved = this.#around !== undefined && macsOf(this.#around) !== macsOf(around)
+    const hasMoved = this.#around !== undefined && macOf(this.#around.link) !== macOf(around.link)
     this.#around = around
     this.#stepBackIfStalled()
     this.#voice.follow(around.source)
@@ -191,6 +192,7 @@ export class Instance implements Listener, Member {
     this.#announcer.stop()
     this.#timers.cancelAll()
     this.#renewal.stop()
+    this.#refusal.stop()
     this.#diagnosis.stop()
     return this.#ports.wire.flush()
   }
@@ -241,7 +243,7 @@ export class Instance implements Listener, Member {
   #judge(): void {
     const around = this.#around
     if (around === undefined || this.#isStopped) return
-    const own = faultsOf({ ...around, interface: this.config.interface, addressFault: this.#addressFault })
+    const own = faultsOf({ ...around, interface: this.config.interface, addressFault: this.#refusal.fault })
     this.#group?.setFaults(this, own)
     this.#dispatch({ type: 'faults', faults: [...own, ...(this.#group?.faultsFor(this) ?? [])] })
   }
@@ -375,7 +377,7 @@ export class Instance implements Listener, Member {
   /** These are on their interfaces, newly or again. */
   #onHeld(fresh: readonly VirtualAddress[]): void {
     if (this.#state.role !== 'MASTER') return
-    if (this.#addresses.isHeld) this.#refusals = 0
+    if (this.#addresses.isHeld) this.#refusal.overcome()
     this.#announcer.announce(this.#whereabouts(fresh))
     // Somebody was master a moment ago, and may announce the addresses a moment after us.
     if (this.#rivals.isRecent(this.config.advertIntMs)) this.#announcer.again()
@@ -385,16 +387,4 @@ export class Instance implements Listener, Member {
   #whereabouts(addresses: readonly VirtualAddress[]): Whereabouts[] {
     return this.#around === undefined ? [] : whereaboutsOf(addresses, this.#around.linkOf)
   }
-
-  #onRefused(reason: string): void {
-    this.#setAddressFault(reason)
-    this.#timers.after('retry', retryRefusedMs(this.#refusals++), () => this.#setAddressFault(undefined))
-  }
-
-  #setAddressFault(reason: string | undefined): void {
-    this.#addressFault = reason
-    this.#judge()
-  }
 }
-
-const macsOf = ({ link }: Pick<Surroundings, 'link'>): string => link?.mac.join(':') ?? ''
