@@ -63,7 +63,7 @@ export interface DaemonPorts extends Omit<Ports, 'onHeld'> {
 
 const METER_WINDOW_MS = 60_000
 const LOOK_PERIOD_MS = 5000
-const STOP_SLACK_MS = 2000
+const STOP_SLACK_MS = 5000
 const DRAIN_LOOK_MS = 50
 const LAST_SESSIONS_MS = 300
 
@@ -149,10 +149,15 @@ export class Daemon implements Control {
     )
   }
 
-  /** Priority 0 at once, then drain, then gone; the same promise for everybody who asks. Bounded by hard_stop_after and two seconds. */
+  /** Priority 0 at once, then drain, then gone; the same promise for everybody who asks. Bounded by hard_stop_after and five seconds. */
   stop(reason: string): Promise<void> {
     this.#stopping ??= this.#stop(reason)
     return this.#stopping
+  }
+
+  /** Who ends waits for no other node any more. @returns false: it did not */
+  hasten(): boolean {
+    return this.#stopping !== undefined && this.#parts.election.hasten()
   }
 
   async status(): Promise<Status> {
@@ -351,11 +356,10 @@ export class Daemon implements Control {
       log.error({}, 'stopping took too long')
       process.exit(1)
     })
-    // Clients on a VIP are told by RST before it goes: nothing can reach them there afterwards.
-    const resigned = election.stop()
+    // Until another node has the addresses clients are answered here; and told by RST before they go.
+    await election.stop()
     services.stop(virtualAddresses(this.#config))
     trackers.stop()
-    await resigned
     await Promise.all([notifier.stop(), this.#drained(limitMs)])
     // What is left is ended by order, so that its record says so.
     services.close()

@@ -158,10 +158,15 @@ export class Election {
     }
   }
 
-  /** Every instance leaves the election; resolves when the adverts have left and the addresses are gone. */
+  /** Every instance leaves the election; resolves when the adverts have left and the addresses are gone, for another node has them or none will. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    await Promise.allSettled(this.instances.map((instance) => instance.stop()))
+    await Promise.allSettled(this.instances.map((instance) => instance.stop(true)))
+  }
+
+  /** Nobody waits for another node any more. @returns whether anybody did */
+  hasten(): boolean {
+    return this.instances.filter((instance) => instance.hasten(0)).length > 0
   }
 
   close(): void {

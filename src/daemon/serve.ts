@@ -46,6 +46,7 @@ export async function serve(settings: Omit<DaemonSettings, 'legacy'>, takesOver 
   await taking?.untilGo()
   let isStopping = false
   const stop = async (signal: string): Promise<void> => {
+    if (isStopping && daemon.hasten()) return
     if (isStopping) process.exit(1)
     isStopping = true
     if (!(await isToComeBack(store)) || !(await daemon.keep(store))) await daemon.stop(signal)

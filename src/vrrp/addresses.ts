@@ -6,6 +6,7 @@ import { Throttle } from '../base/throttle.js'
 import type { VrrpConfig } from '../config/schema.js'
 import type { VirtualAddress } from '../config/vip-schema.js'
 import type { Netlink } from '../os/netlink.js'
+import { HANDING_OVER_MS } from './timing.js'
 
 export interface AddressesPorts {
   readonly kernel: Pick<Netlink, 'holdAddress' | 'removeAddress' | 'addressState' | 'addressBirth'>
@@ -52,6 +53,8 @@ export class Addresses {
   #indexOf: (dev: string | null) => number | null = () => null
   #wanted = false
   #lingersUntil = 0
+  /** Has it look at `#lingersUntil` anew, where something lingers. */
+  #wake: (() => void) | undefined
   /** Where which address shall be now. */
   #desired: ReadonlyMap<string, Place> = new Map()
   /** What may be on an interface by our hand, in the order of adding. */
@@ -124,6 +127,13 @@ export class Addresses {
     this.#there.clear()
     this.#look()
     this.#converge()
+  }
+
+  /** What lingers goes after this long, or as was said before if that is sooner. @returns whether anything does */
+  hasten(lingerMs: number): boolean {
+    this.#lingersUntil = Math.min(this.#lingersUntil, this.#ports.clock.now() + lingerMs)
+    this.#wake?.()
+    return this.#wake !== undefined
   }
 
   /** Holds them for one more lease. Only for who has just proved to be alive. */
@@ -209,10 +219,26 @@ export class Addresses {
     }
   }
 
-  #linger(): Promise<void> | undefined {
+  async #linger(): Promise<void> {
     const { clock } = this.#ports
-    const waitMs = this.#placed.size === 0 ? 0 : this.#lingersUntil - clock.now()
-    return waitMs > 0 ? new Promise((resolve) => void clock.after(waitMs, resolve)) : undefined
+    const leftMs = (): number => (this.#placed.size === 0 ? 0 : this.#lingersUntil - clock.now())
+    if (leftMs() > HANDING_OVER_MS) await this.#renewOnce()
+    for (let waitMs = leftMs(); waitMs > 0; waitMs = leftMs())
+      await new Promise<void>((resolve) => {
+        const timer = clock.after(waitMs, resolve)
+        this.#wake = () => {
+          timer.cancel()
+          resolve()
+        }
+      })
+    this.#wake = undefined
+  }
+
+  /** What is left of the lease may be shorter than the wait; nobody renews it then. */
+  async #renewOnce(): Promise<void> {
+    // One that the kernel refuses goes with its lease, a moment early.
+    for (const { index, address } of this.#placed.values())
+      await this.#ports.kernel.holdAddress(index, address, this.#leaseS).catch(() => undefined)
   }
 
   /**

@@ -16,7 +16,7 @@ import { Renewal } from './renewal.js'
 import { Rivals } from './rivals.js'
 import { type InstanceStatus, instanceStatus } from './snapshot.js'
 import { Timers } from './timers.js'
-import { HANDING_OVER_MS, leaseSeconds, stallMs } from './timing.js'
+import { farewellMs, HANDING_OVER_MS, leaseSeconds, stallMs } from './timing.js'
 import { effectivePriority, faultsOf } from './tracking.js'
 import { localOf, Voice } from './voice.js'
 import type { Listener, TimedPacket } from './wire.js'
@@ -44,6 +44,7 @@ export class Instance implements Listener, Member {
   #since: Date
   #reason = 'start'
   #isStopped = false
+  #keepsMs = 0
 
   constructor(setup: InstanceSetup, ports: InstancePorts) {
     const { config } = setup
@@ -151,6 +152,7 @@ export class Instance implements Listener, Member {
   onAdvert(advert: Advert, packet: TimedPacket): void {
     const { config } = this
     const { priority, advertIntMs } = advert
+    if (this.#isStopped && priority > 0) this.hasten(HANDING_OVER_MS)
     countAccepted(this.#counters, advert, config, this.#diagnosis.accepted(advert, packet, config))
     this.#rivals.note(priority, this.#priority)
     if (this.#isLowerRival(priority, packet.source)) return
@@ -175,13 +177,19 @@ export class Instance implements Listener, Member {
     this.#judge()
   }
 
-  /** Leaves the election (a master says so by priority 0 at once). Resolves when the advert has left and the addresses are gone. */
-  async stop(): Promise<void> {
+  /** Leaves the election (a master says so by priority 0 at once). Resolves when the addresses are gone. @param keeps them until another node has them */
+  async stop(keeps = false): Promise<void> {
     this.#isStopped = true
+    this.#keepsMs = keeps ? farewellMs(this.config.version, this.config.advertIntMs) : 0
     this.#dispatch({ type: 'shutdown' })
     await Promise.all([this.leave(), this.#addresses.settled()])
     this.#ports.wire.remove(this)
     this.#group?.remove(this)
+  }
+
+  /** Addresses that are kept for another node are kept for this long yet. @returns whether any is */
+  hasten(lingerMs: number): boolean {
+    return this.#addresses.hasten(lingerMs)
   }
 
   /** Says once more that it lives, then nothing, and leaves the addresses as they are: another process goes on with both. */
@@ -306,7 +314,7 @@ export class Instance implements Listener, Member {
       case 'release':
         this.#renewal.stop()
         this.#announcer.stop()
-        this.#addresses.want(false, this.#state.master === null ? 0 : HANDING_OVER_MS)
+        this.#addresses.want(false, this.#state.master === null ? this.#keepsMs : HANDING_OVER_MS)
         this.#diagnosis.released()
         break
       case 'announce':

@@ -1,5 +1,5 @@
 import { compareAddresses } from '../base/ip.js'
-import { masterDownMs, skewMs, skewUnitMs } from './timing.js'
+import { masterDownMs, reliefMs, skewMs } from './timing.js'
 
 /** What an election is run by. */
 export interface Settings {
@@ -86,9 +86,6 @@ export const LAST_RESORT = 2
 /** Why one is master that goes on with another process's mastership: nobody needs to be told of it. */
 export const RESUMED = 'went on with the mastership of the process before'
 
-/** How long a master that asks to be relieved waits for a better one: the skew of all those who are better has run out, that of its equals has not. */
-const RELIEF_WAIT = 0.94
-
 export const initialState = (settings: Pick<Settings, 'advertIntMs'>): State => ({
   role: 'INIT',
   masterIntervalMs: settings.advertIntMs,
@@ -167,7 +164,7 @@ function onOwnPriority(vr: Settings, state: State, was: number): Step {
   const next = { ...state, master, masterIntervalMs: vr.advertIntMs }
   if (vr.priority > LAST_RESORT || was <= LAST_RESORT) return stay(next, ...advertise(vr))
   // Whoever is better takes over after its skew, also one that does not preempt; where nobody is, we go on.
-  const afterMs = RELIEF_WAIT * skewUnitMs(vr.version, vr.advertIntMs)
+  const afterMs = reliefMs(vr.version, vr.advertIntMs)
   return stay(next, { do: 'advertise', priority: 0 }, { do: 'arm', timer: 'advert', afterMs })
 }
 

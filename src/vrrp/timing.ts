@@ -9,6 +9,9 @@ export const skewMs = (version: 2 | 3, priority: number, intervalMs: number): nu
 /** What skew is counted in parts of. */
 export const skewUnitMs = (version: 2 | 3, intervalMs: number): number => (version === 2 ? 1000 : intervalMs)
 
+/** How long a master that asks to be relieved waits for a better one: the skew of all those who are better has run out, that of its equals has not. */
+export const reliefMs = (version: 2 | 3, intervalMs: number): number => 0.94 * skewUnitMs(version, intervalMs)
+
 /**
  * Master_Down_Interval in milliseconds; `intervalMs` is the master's: our own in version 2, the last heard in version 3.
  * @param adverts intervals of silence before the skew: 3 by the RFCs (§6.1), keepalived's down_timer_adverts
@@ -42,6 +45,17 @@ export const retryRefusedMs = (before: number): number => Math.min(300_000, 5000
  * meanwhile nobody would have them. Two that have them for a moment do no harm, for the network follows the newer announcement.
  */
 export const HANDING_OVER_MS = 50
+
+/** Where adverts are faster a timer that is a little late is longer than any skew. */
+const LEAST_FAREWELL_MS = 200
+const MOST_FAREWELL_MS = 3000
+
+/**
+ * A master that ends says priority 0 at once, and keeps the addresses until another one is heard (and as long as above), or for
+ * this long: RFC 9568 §6.4.3 and keepalived let go with the word, and for the skew of the next one nobody has them.
+ */
+export const farewellMs = (version: 2 | 3, intervalMs: number): number =>
+  Math.min(MOST_FAREWELL_MS, Math.max(LEAST_FAREWELL_MS, reliefMs(version, intervalMs)))
 
 /** How late the kernel may be with removing an address whose lifetime has run out: measured, 0.03 to 1.25 s. */
 const KERNEL_LATENESS_MS = 1250

@@ -98,8 +98,9 @@ const terminated: Scenario = {
   done: 'the master is stopped; then started again',
   directions: both,
   play: (stage) => {
-    const { plannedMs, overlapMs } = limitsOf(stage.mode)
-    const bounds = { withoutMs: plannedMs, twoMs: overlapMs }
+    const { plannedMs, seamlessMs, overlapMs } = limitsOf(stage.mode)
+    // vipd keeps the address until the other one has it; keepalived lets go with its last word.
+    const bounds = { withoutMs: stage.first.kind === 'vipd' ? seamlessMs : plannedMs, twoMs: overlapMs }
     return awayAndBack(stage, { bounds, act: () => stage.first.terminate() }, () =>
       stage.first.start({ priority: HIGH })
     )

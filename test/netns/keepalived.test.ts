@@ -148,6 +148,7 @@ t.test('vipd is master, keepalived backup', options, async (t) => {
     const taken = await owners.until(['m1'], 3000)
     t.ok(taken - since < PLANNED_MS, `after ${(taken - since).toFixed()} ms`)
     t.ok(owners.longestOverlap(since) <= OVERLAP_MS)
+    t.equal(owners.longestVacancy(since), 0, 'and vipd keeps the address until then')
     await stopped
     t.match(keepalived.child.lines, /Entering MASTER STATE/)
   })

@@ -108,6 +108,7 @@ t.test('the deployment of the seed on three vipds', { skip }, async (t) => {
     const gap = client.longestGap(since)
     t.ok(gap < PLANNED_MS, `the client saw nothing for ${gap.toFixed()} ms`)
     t.ok(owners.longestOverlap(since) <= OVERLAP_MS, `two owners: ${owners.longestOverlap(since).toFixed()} ms`)
+    t.equal(owners.longestVacancy(since), 0, 'no moment without an owner')
     await stopped
     t.equal(first.child.exit?.code, 0, 'and exits with 0')
     const restarted = nowMs()

@@ -158,7 +158,7 @@ t.test('stopping says priority 0 for every instance, and leaves no address, no t
   await time.advance(5000)
   const since = lan.sent.length
   const stopped = a.election.stop()
-  await time.advance(100)
+  await time.advance(1000)
   await stopped
   t.strictSame(
     lan.sent.slice(since).map(({ payload }) => `${payload[1]} ${payload[2]}`),
