@@ -57,8 +57,7 @@ export class Instance implements Listener, Member {
     this.#startedAt = ports.clock.now()
     this.#local = localOf(setup)
     this.#rivals = new Rivals(ports.clock)
-    const lease = (): number => leaseSeconds(this.#setup.config)
-    this.#diagnosis = new Diagnosis(config.name, { ...ports, log: this.#log, lease })
+    this.#diagnosis = new Diagnosis(config.name, { ...ports, log: this.#log, lease: () => leaseSeconds(this.config) })
     this.#timers = new Timers(ports.clock)
     this.#voice = new Voice(ports, {
       setup: () => this.#setup,
@@ -152,7 +151,10 @@ export class Instance implements Listener, Member {
   onAdvert(advert: Advert, packet: TimedPacket): void {
     const { config } = this
     const { priority, advertIntMs } = advert
-    if (this.#isStopped && priority > 0) this.hasten(HANDING_OVER_MS)
+    if (this.#isStopped) {
+      if (priority > 0) this.hasten(HANDING_OVER_MS)
+      return
+    }
     countAccepted(this.#counters, advert, config, this.#diagnosis.accepted(advert, packet, config))
     this.#rivals.note(priority, this.#priority)
     if (this.#isLowerRival(priority, packet.source)) return
@@ -161,6 +163,7 @@ export class Instance implements Listener, Member {
   }
 
   onRejected(why: BadPacket, packet: TimedPacket): void {
+    if (this.#isStopped) return
     countRefused(this.#counters, why, packet, this.#local)
     this.#diagnosis.refused(why, packet)
   }
@@ -375,8 +378,7 @@ export class Instance implements Listener, Member {
     this.#since = this.#ports.today()
     this.#reason = reason
     const facts = { from, to, reason, priority: this.#priority }
-    if (to === 'FAULT') this.#log.error(facts, 'state changed')
-    else this.#log.warn(facts, 'state changed')
+    this.#log[to === 'FAULT' ? 'error' : 'warn'](facts, 'state changed')
     this.#diagnosis.moved(to)
     this.#ports.onTransition(facts)
     this.#group?.moved(this, from, reason)

@@ -91,6 +91,23 @@ t.test('another one’s priority 0 is no sign of a new master', async (t) => {
   t.equal(a.kernel.held.length, 1)
 })
 
+t.test(
+  'what is heard meanwhile is no matter of one that has ended: nothing is counted, no timer is left',
+  async (t) => {
+    const { time, link, a, b, stop } = await lan([100], [90])
+    b?.setLink({ isUp: false, isRunning: false })
+    await time.advance(100)
+    stop()
+    const before = a.instance().snapshot().counters
+    for (const priority of [0, 50, 100, 120]) link.inject(packet({ priority }))
+    link.inject(packet({ vrid: 88, priority: 50 }, { ttl: 1 }))
+    await time.advance(100)
+    t.strictSame(a.kernel.held, [], 'somebody else is master')
+    t.strictSame(a.instance().snapshot().counters, before)
+    t.equal(a.clock.pending, 0)
+  }
+)
+
 t.test('who will not wait for another node is not kept waiting', async (t) => {
   const { time, a, since, stop, goneAt } = await lan([100], [90])
   t.notOk(a.election.hasten(), 'nothing waits')
