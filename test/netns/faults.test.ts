@@ -97,6 +97,20 @@ t.test('faults of a living master', { skip }, async (t) => {
     await settled(thawed)
   })
 
+  await t.test('a second SIGTERM has it wait for no other node: the address goes, and it ends in order', async (t) => {
+    const since = nowMs()
+    const { child } = first
+    child.signal('SIGTERM')
+    await child.line(/vipd stops/, 2000)
+    child.signal('SIGTERM')
+    await child.exited
+    t.equal(child.exit?.code, 0)
+    await owners.until(['m2'], 5000)
+    t.ok(owners.longestVacancy(since) > 0, 'before the other one has it')
+    await first.start()
+    await settled(nowMs())
+  })
+
   await t.test('its port is taken when it starts: FAULT, and another one is master', async (t) => {
     await first.stop('SIGTERM')
     await owners.until(['m2'], 5000)
