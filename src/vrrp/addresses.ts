@@ -222,7 +222,7 @@ export class Addresses {
   async #linger(): Promise<void> {
     const { clock } = this.#ports
     const leftMs = (): number => (this.#placed.size === 0 ? 0 : this.#lingersUntil - clock.now())
-    if (leftMs() > HANDING_OVER_MS) await this.#renewOnce()
+    if (leftMs() > HANDING_OVER_MS) await this.#lease(Math.ceil(leftMs() / 1000))
     for (let waitMs = leftMs(); waitMs > 0; waitMs = leftMs())
       await new Promise<void>((resolve) => {
         const timer = clock.after(waitMs, resolve)
@@ -234,11 +234,11 @@ export class Addresses {
     this.#wake = undefined
   }
 
-  /** What is left of the lease may be shorter than the wait; nobody renews it then. */
-  async #renewOnce(): Promise<void> {
-    // One that the kernel refuses goes with its lease, a moment early.
+  /** For a wait in which nobody renews: what is left of the lease may be shorter, and longer than it should be if we die in it. */
+  async #lease(seconds: number): Promise<void> {
+    // One that the kernel refuses goes with the lease that it has.
     for (const { index, address } of this.#placed.values())
-      await this.#ports.kernel.holdAddress(index, address, this.#leaseS).catch(() => undefined)
+      await this.#ports.kernel.holdAddress(index, address, seconds).catch(() => undefined)
   }
 
   /**

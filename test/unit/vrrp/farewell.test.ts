@@ -82,6 +82,20 @@ t.test('the lease is renewed once more: it does not end before that', async (t) 
   t.notOk(a.kernel.operations.some(({ op }) => op === 'expire'))
 })
 
+t.test(
+  'one that dies meanwhile leaves the address for no longer than it would have kept it, in whole seconds',
+  async (t) => {
+    const { time, a, since, stop } = await lan([100], [90])
+    a.kernel.latenessMs = 0
+    stop()
+    await time.advance(100)
+    a.clock.freeze()
+    await time.advance(2000)
+    t.match(a.kernel.operations.at(-1), { op: 'expire' })
+    t.ok((a.kernel.operations.at(-1)?.at ?? 0) <= since + 1010)
+  }
+)
+
 t.test('another one’s priority 0 is no sign of a new master', async (t) => {
   const { time, link, a, b, stop } = await lan([100], [90])
   b?.setLink({ isUp: false, isRunning: false })
