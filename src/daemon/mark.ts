@@ -16,7 +16,7 @@ const markIn = (folder: string): string => join(folder, 'vipd.restarting')
 
 /** Says to `vipd release`, which comes in between, that the addresses are not left behind. */
 export const leaveMark = (folder: string, nowMs: number): Promise<void> =>
-  writeFile(markIn(folder), String(Math.round(nowMs)), { mode: 0o600 })
+  writeFile(markIn(folder), String(Math.floor(nowMs)), { mode: 0o600 })
 export const removeMark = (folder: string): Promise<void> => rm(markIn(folder), { force: true })
 
 /** Whether a process has just left its addresses to the next one. @param nowMs monotonic */

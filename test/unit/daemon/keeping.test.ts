@@ -165,6 +165,8 @@ t.test('the word to `vipd release` is good for some seconds', async (t) => {
   t.equal(await isMarked(folder, 1001), true)
   t.equal(await isMarked(folder, 1000 + KEPT_MS), false)
   t.equal(await isMarked(folder, 10), false, 'of another boot')
+  await leaveMark(folder, 1000.7)
+  t.equal(await isMarked(folder, 1000.8), true, 'read at once it is not from the future')
   await removeMark(folder)
   await removeMark(folder)
   t.equal(await isMarked(folder, 1001), false)
