@@ -3,7 +3,7 @@ import { loadOrExplain } from './load.js'
 import { configOption } from './options.js'
 import { readVersion } from './version.js'
 
-/** `vipd run`: the daemon, in the foreground. SIGTERM and SIGINT stop it, a second one at once; SIGHUP validates the file. */
+/** `vipd run`: the daemon, in the foreground. SIGTERM and SIGINT stop it, a second one without a wait for another node; SIGHUP validates the file. */
 export const runCommand: CommandModule<object, { config: string; 'take-over': boolean | undefined }> = {
   command: 'run',
   describe: 'Run the daemon in the foreground',

@@ -20,7 +20,8 @@ const LAST_WORDS_MS = 1000
 const EMPTY_MS = 1000
 
 /**
- * The whole life of the process: start, signals, end. SIGTERM and SIGINT stop it, a second one at once; SIGHUP looks at
+ * The whole life of the process: start, signals, end. SIGTERM and SIGINT stop it; a second one ends the
+ * wait for another node, and where there is none the process at once. SIGHUP looks at
  * the file again. Throws a VipdError when it cannot start; otherwise the process ends by itself.
  * @param takesOver from the process that started this one, and is at the other end of descriptor 3
  */
@@ -46,8 +47,10 @@ export async function serve(settings: Omit<DaemonSettings, 'legacy'>, takesOver 
   await taking?.untilGo()
   let isStopping = false
   const stop = async (signal: string): Promise<void> => {
-    if (isStopping && daemon.hasten()) return
-    if (isStopping) process.exit(1)
+    if (isStopping) {
+      if (daemon.hasten()) return
+      process.exit(1)
+    }
     isStopping = true
     if (!(await isToComeBack(store)) || !(await daemon.keep(store))) await daemon.stop(signal)
     systemClock.after(LAST_WORDS_MS, () => process.exit(0))

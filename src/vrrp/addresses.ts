@@ -131,9 +131,11 @@ export class Addresses {
 
   /** What lingers goes after this long, or as was said before if that is sooner. @returns whether anything does */
   hasten(lingerMs: number): boolean {
-    this.#lingersUntil = Math.min(this.#lingersUntil, this.#ports.clock.now() + lingerMs)
+    const now = this.#ports.clock.now()
+    const lingers = !this.#wanted && this.#placed.size > 0 && this.#lingersUntil > now
+    this.#lingersUntil = Math.min(this.#lingersUntil, now + lingerMs)
     this.#wake?.()
-    return this.#wake !== undefined
+    return lingers
   }
 
   /** Holds them for one more lease. Only for who has just proved to be alive. */
